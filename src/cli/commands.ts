@@ -1,0 +1,53 @@
+import { resolveHome } from '../config/base-directory.ts'
+import { CronwrapError } from '../errors.ts'
+import { readWords } from './argv.ts'
+import { HOME_FLAG, type Command } from './command.ts'
+import { alertsCommand } from './commands/alerts.ts'
+import { deliveryCommand } from './commands/delivery.ts'
+import { logsCommand } from './commands/logs.ts'
+import { recordCommand } from './commands/record.ts'
+import { repairCommand } from './commands/repair.ts'
+import { runsCommand } from './commands/runs.ts'
+import { statusCommand } from './commands/status.ts'
+import { summaryCommand } from './commands/summary.ts'
+import { printHelp, printVersion } from './program.ts'
+
+const COMMANDS: readonly Command[] = [
+  deliveryCommand,
+  statusCommand,
+  alertsCommand,
+  logsCommand,
+  runsCommand,
+  recordCommand,
+  summaryCommand,
+  repairCommand,
+]
+
+const HELP_FLAG = { takesValue: false, short: 'h', description: 'Print this help' }
+
+/** @returns the exit code */
+export async function runSubcommand(name: string, words: readonly string[]): Promise<number> {
+  endQuietlyWithoutReader()
+  if (name === '--version' || name === '-v') return printVersion()
+  const command = COMMANDS.find((each) => each.name === name)
+  if (command === undefined) return printHelp(COMMANDS, name === 'help' ? words[0] : name)
+  const flags = new Map([...command.flags, ['home', HOME_FLAG], ['help', HELP_FLAG]])
+  const input = readWords(words, flags)
+  if (input.flags.get('help') === 'true') return printHelp(COMMANDS, name)
+  const [least, most] = command.positionals
+  if (input.positionals.length < least || input.positionals.length > most) {
+    throw new CronwrapError('USAGE', `usage: cronwrap ${name} ${command.usage}`, {
+      hint: `see cronwrap ${name} --help`,
+    })
+  }
+  const home = resolveHome(input.flags.get('home'), process.env)
+  return command.run({ ...input, home, now: new Date() })
+}
+
+/** `cronwrap status | head -1` closes the pipe on us; that is no error of anybody's. */
+function endQuietlyWithoutReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
+}

@@ -1,0 +1,59 @@
+import pc from 'picocolors'
+import { formatDuration } from '../platform/duration.ts'
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, null, 2))
+}
+
+/** Colours for a person at a terminal; NO_COLOR and FORCE_COLOR as usual. */
+export function createColors(): ReturnType<typeof pc.createColors> {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env
+  const wanted =
+    FORCE_COLOR !== undefined && FORCE_COLOR !== '0' ? true : process.stdout.isTTY === true && TERM !== 'dumb'
+  return pc.createColors(wanted && !NO_COLOR)
+}
+
+/** `5m ago`, from two times. */
+export function describeAge(iso: string, now: Date): string {
+  const ageMs = now.getTime() - Date.parse(iso)
+  if (ageMs < 1000) return 'just now'
+  const text = formatDuration(Math.floor(ageMs / 1000) * 1000)
+  // One unit is enough to see at a glance: 3d4h ago is 3d ago.
+  return `${/^\d+[a-z]+/.exec(text)?.[0] ?? text} ago`
+}
+
+/** Columns by display width, East Asian characters counted as two; the first row is the heading. */
+export async function formatTable(rows: readonly (readonly string[])[]): Promise<string> {
+  const { default: Table } = await import('cli-table3')
+  const none = ''
+  const table = new Table({
+    chars: {
+      top: none,
+      'top-mid': none,
+      'top-left': none,
+      'top-right': none,
+      bottom: none,
+      'bottom-mid': none,
+      'bottom-left': none,
+      'bottom-right': none,
+      left: none,
+      'left-mid': none,
+      mid: none,
+      'mid-mid': none,
+      right: none,
+      'right-mid': none,
+      middle: '  ',
+    },
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+  })
+  table.push(...rows.map((row) => [...row]))
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}

@@ -1,0 +1,20 @@
+import { CronwrapError, EXIT_USAGE } from '../errors.ts'
+
+/**
+ * The only place that turns errors into words: one line and a hint for a mistake, everything we know
+ * for a bug. With `json`, one JSON object on stderr.
+ * @returns the exit code: 125, unlike any code of a job's own choosing
+ */
+export function reportError(error: unknown, options: { json: boolean }): number {
+  if (error instanceof CronwrapError) {
+    const { code, message, hint } = error
+    const text = `cronwrap: ${message}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`
+    process.stderr.write(options.json ? `${JSON.stringify({ error: { code, message, hint: hint ?? null } })}\n` : text)
+    return EXIT_USAGE
+  }
+  const stack = error instanceof Error ? error.stack : String(error)
+  process.stderr.write(
+    `cronwrap: internal error; please report it with these lines\n  cronwrap ${CRONWRAP_VERSION}, Node ${process.version}, ${process.platform}\n${stack}\n`,
+  )
+  return EXIT_USAGE
+}

@@ -1,0 +1,90 @@
+import { messageOf } from '../errors.ts'
+import { readBounded } from '../platform/atomic-file.ts'
+import { isId } from './job-id.ts'
+import { nearest } from './nearest.ts'
+import { RUN_OPTIONS } from './run-options.ts'
+
+const MAX_BYTES = 4 * 1024 * 1024
+
+/** Option name to its text and where it was found. */
+export type Settings = Map<string, { readonly value: string; readonly where: string }>
+
+export interface ConfigFile {
+  readonly defaults: Settings
+  readonly jobs: ReadonlyMap<string, Settings>
+}
+
+/**
+ * Reads cronwrap.json: `{"defaults": {…}, "jobs": {"<id>": {…}}}`, options named as in the help
+ * (`kill_after` or `kill-after`). A missing file is an empty one. Whatever is wrong in it is one
+ * warning, and the rest counts.
+ */
+export function readConfigFile(path: string, warnings: string[]): ConfigFile {
+  const root = readObject(path, warnings)
+  const jobs = new Map<string, Settings>()
+  let defaults: Settings = new Map()
+  for (const [key, value] of Object.entries(root)) {
+    if (key === 'defaults') defaults = readSettings(value, `${path}: defaults`, warnings)
+    else if (key === 'jobs') readJobs(value, path, jobs, warnings)
+    else warnings.push(`${path}: unknown key ${JSON.stringify(key)} is ignored`)
+  }
+  return { defaults, jobs }
+}
+
+function readObject(path: string, warnings: string[]): object {
+  try {
+    const content = readBounded(path, MAX_BYTES)
+    if (content === null) return {}
+    const value: unknown = JSON.parse(content.toString('utf8').replace(/^\uFEFF/, ''))
+    if (isObject(value)) return value
+    warnings.push(`${path} is not a JSON object and is ignored`)
+  } catch (error) {
+    warnings.push(`${path} cannot be used and is ignored: ${messageOf(error)}`)
+  }
+  return {}
+}
+
+function readJobs(value: unknown, path: string, jobs: Map<string, Settings>, warnings: string[]): void {
+  if (!isObject(value)) {
+    warnings.push(`${path}: jobs is not an object and is ignored`)
+    return
+  }
+  for (const [id, settings] of Object.entries(value)) {
+    const where = `${path}: jobs.${id}`
+    if (isId(id)) jobs.set(id, readSettings(settings, where, warnings))
+    else warnings.push(`${where}: ${JSON.stringify(id)} cannot name a job and is ignored`)
+  }
+}
+
+function readSettings(value: unknown, where: string, warnings: string[]): Settings {
+  const settings: Settings = new Map()
+  if (!isObject(value)) {
+    warnings.push(`${where} is not an object and is ignored`)
+    return settings
+  }
+  for (const [key, raw] of Object.entries(value)) {
+    const name = key.replaceAll('_', '-')
+    const text = asText(raw)
+    if (!RUN_OPTIONS.has(name)) {
+      const known = nearest(name, [...RUN_OPTIONS.keys()])?.replaceAll('-', '_')
+      warnings.push(
+        `${where}: unknown key ${JSON.stringify(key)} is ignored${known ? ` (did you mean ${known}?)` : ''}`,
+      )
+    } else if (text === null) {
+      warnings.push(`${where}.${key}: ${JSON.stringify(raw)} is not a value for it; ignored`)
+    } else {
+      settings.set(name, { value: text, where: `${where}.${key}` })
+    }
+  }
+  return settings
+}
+
+/** Options are read from text, as from the command line, so a JSON scalar or list is turned into it. */
+function asText(value: unknown): string | null {
+  if (Array.isArray(value)) return value.map(String).join(',')
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : null
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,104 @@
+import { CronwrapError, messageOf } from '../errors.ts'
+import type { Home } from './base-directory.ts'
+import { readConfigFile, type ConfigFile, type Settings } from './config-file.ts'
+import { deriveJobId, isId, parseId } from './job-id.ts'
+import { nearest } from './nearest.ts'
+import { DEFAULT_RUN_OPTIONS, RUN_OPTIONS, type RunOptions } from './run-options.ts'
+
+export interface Resolved {
+  readonly job: string
+  readonly options: RunOptions
+  /** What was wrong in the environment or the file and is ignored; one clear line each. */
+  readonly warnings: readonly string[]
+}
+
+/** Variables that are not options of a run but ours all the same. */
+const OTHER_VARIABLES = new Set(['CRONWRAP_HOME', 'CRONWRAP_JOB', 'CRONWRAP_JOB_ID', 'CRONWRAP_RUN_ID'])
+
+/**
+ * Each option from the strongest place that names it: flag, environment, `jobs.<id>` in
+ * cronwrap.json, `defaults` there, built-in.
+ * A bad flag is the caller's mistake and refused. A bad value elsewhere costs a warning only: the
+ * job of last night must still run after somebody edited the file.
+ * @throws CronwrapError
+ */
+export function resolveRunOptions(
+  flags: ReadonlyMap<string, string>,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+  home: Home,
+): Resolved {
+  const warnings: string[] = []
+  const job = resolveJob(flags.get('job'), command, env, warnings)
+  const file = readConfigFile(home.config, warnings)
+  const values = new Map<string, unknown>()
+  for (const settings of weakestFirst(file, job, env, warnings)) {
+    for (const [name, { value, where }] of settings) tryToSet(values, name, value, where, warnings)
+  }
+  for (const [name, value] of flags) {
+    if (name !== 'job' && name !== 'home') setFlag(values, name, value)
+  }
+  return { job, options: { ...DEFAULT_RUN_OPTIONS, ...Object.fromEntries(values) }, warnings }
+}
+
+function resolveJob(
+  flag: string | undefined,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+  warnings: string[],
+): string {
+  if (flag !== undefined) return parseId(flag)
+  const named = env['CRONWRAP_JOB']
+  // Inside a wrapped job the variable still names the outer job; an inner run is another one.
+  const outer = named !== undefined && named === env['CRONWRAP_JOB_ID']
+  if (named === undefined || named === '' || outer) return deriveJobId(command)
+  if (isId(named)) return named
+  const derived = deriveJobId(command)
+  warnings.push(`CRONWRAP_JOB ${JSON.stringify(named)} cannot name a job; recorded as "${derived}"`)
+  return derived
+}
+
+function weakestFirst(file: ConfigFile, job: string, env: NodeJS.ProcessEnv, warnings: string[]): Settings[] {
+  return [file.defaults, file.jobs.get(job) ?? new Map(), readEnvironment(env, warnings)]
+}
+
+function readEnvironment(env: NodeJS.ProcessEnv, warnings: string[]): Settings {
+  const settings: Settings = new Map()
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith('CRONWRAP_') || OTHER_VARIABLES.has(variable) || value === undefined) continue
+    const name = variable.slice('CRONWRAP_'.length).toLowerCase().replaceAll('_', '-')
+    if (RUN_OPTIONS.has(name)) settings.set(name, { value, where: variable })
+    else warnings.push(`unknown variable ${variable} is ignored${suggest(name)}`)
+  }
+  return settings
+}
+
+function suggest(name: string): string {
+  const known = nearest(name, [...RUN_OPTIONS.keys()])
+  return known === undefined ? '' : ` (did you mean CRONWRAP_${known.toUpperCase().replaceAll('-', '_')}?)`
+}
+
+function tryToSet(values: Map<string, unknown>, name: string, text: string, where: string, warnings: string[]): void {
+  const spec = RUN_OPTIONS.get(name)
+  if (spec === undefined) return
+  try {
+    values.set(spec.key, spec.parse(text))
+  } catch (error) {
+    warnings.push(`${where}: ${messageOf(error)}; ignored`)
+  }
+}
+
+function setFlag(values: Map<string, unknown>, name: string, text: string): void {
+  const spec = RUN_OPTIONS.get(name)
+  if (spec === undefined) throw new CronwrapError('USAGE', `unknown option --${name}`)
+  try {
+    values.set(spec.key, spec.parse(text))
+  } catch (error) {
+    if (!(error instanceof CronwrapError)) throw error
+    throw new CronwrapError(
+      'BAD_VALUE',
+      `--${name} ${error.message}`,
+      error.hint === undefined ? {} : { hint: error.hint },
+    )
+  }
+}

@@ -1,0 +1,254 @@
+import { CronwrapError } from '../errors.ts'
+import { parseDuration } from '../platform/duration.ts'
+import { parseSize } from '../platform/size.ts'
+
+export const TEE_MODES = ['both', 'stdout', 'stderr', 'none', 'on-failure'] as const
+export type TeeMode = (typeof TEE_MODES)[number]
+
+export const OVERLAP_MODES = ['allow', 'skip', 'wait', 'replace'] as const
+export type OverlapMode = (typeof OVERLAP_MODES)[number]
+
+/** How a job is run and recorded, complete: every option has its value. */
+export interface RunOptions {
+  /** Working directory of the job; null is ours. */
+  readonly cwd: string | null
+  /** Limit of each attempt; null is none. */
+  readonly timeoutMs: number | null
+  /** From TERM to KILL after the timeout. */
+  readonly killAfterMs: number
+  /** How long output is still read after the job's own end, when something it left holds the pipe. */
+  readonly drainMs: number
+  /** Which of the job's streams pass through. */
+  readonly tee: TeeMode
+  readonly onFailureLine: boolean
+  readonly overlap: OverlapMode
+  readonly skipExitCode: number
+  readonly retries: number
+  /** Before the first retry; doubles with each. */
+  readonly retryDelayMs: number
+  /** The start is put off by up to this much, the same for each run of a job on a host. */
+  readonly jitterMs: number
+  /** Output kept per stream and attempt; of more, the first and last halves. */
+  readonly maxOutputBytes: number
+  /** Failures in a row that make an alert. */
+  readonly alertAfter: number
+  /** Whether a message follows each success; null means: if one ever has. */
+  readonly expectDelivery: boolean | null
+  readonly deliveryGraceMs: number
+  /** Exit codes that count as success and are returned as 0. */
+  readonly okCodes: readonly number[]
+}
+
+export interface OptionSpec<K extends keyof RunOptions = keyof RunOptions> {
+  readonly key: K
+  /** What stands after the flag in the help; null for a flag that needs no value. */
+  readonly placeholder: string | null
+  readonly description: string
+  readonly fallback: RunOptions[K]
+  /** @throws CronwrapError `BAD_VALUE` saying what was expected */
+  readonly parse: (text: string) => RunOptions[K]
+}
+
+function option<K extends keyof RunOptions>(spec: OptionSpec<K>): OptionSpec {
+  return spec as unknown as OptionSpec
+}
+
+/** By flag name. The environment's `CRONWRAP_KILL_AFTER` and the file's `kill_after` are the same option as `--kill-after`. */
+export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
+  [
+    'cwd',
+    option({
+      key: 'cwd',
+      placeholder: '<dir>',
+      description: "The job's working directory",
+      fallback: null,
+      parse: text,
+    }),
+  ],
+  [
+    'timeout',
+    option({
+      key: 'timeoutMs',
+      placeholder: '<duration>',
+      description: 'TERM the job and its descendants after this long (exit code 124)',
+      fallback: null,
+      parse: parseDuration,
+    }),
+  ],
+  [
+    'kill-after',
+    option({
+      key: 'killAfterMs',
+      placeholder: '<duration>',
+      description: 'KILL what is left this long after the timeout',
+      fallback: 10_000,
+      parse: parseDuration,
+    }),
+  ],
+  [
+    'drain',
+    option({
+      key: 'drainMs',
+      placeholder: '<duration>',
+      description: 'Read on this long when a process left behind holds the output',
+      fallback: 2_000,
+      parse: parseDuration,
+    }),
+  ],
+  [
+    'tee',
+    option({
+      key: 'tee',
+      placeholder: '<which>',
+      description: `What passes through: ${TEE_MODES.join(', ')}`,
+      fallback: 'both',
+      parse: oneOf(TEE_MODES),
+    }),
+  ],
+  [
+    'on-failure-line',
+    option({
+      key: 'onFailureLine',
+      placeholder: null,
+      description: 'Print one line on stdout when the job failed',
+      fallback: false,
+      parse: yesOrNo,
+    }),
+  ],
+  [
+    'overlap',
+    option({
+      key: 'overlap',
+      placeholder: '<mode>',
+      description: `While the last run is still going: ${OVERLAP_MODES.join(', ')}`,
+      fallback: 'allow',
+      parse: oneOf(OVERLAP_MODES),
+    }),
+  ],
+  [
+    'skip-exit-code',
+    option({
+      key: 'skipExitCode',
+      placeholder: '<code>',
+      description: 'Exit code of a run that --overlap skipped',
+      fallback: 75,
+      parse: wholeNumber(0, 255),
+    }),
+  ],
+  [
+    'retries',
+    option({
+      key: 'retries',
+      placeholder: '<n>',
+      description: 'Run a failed job again, up to n times',
+      fallback: 0,
+      parse: wholeNumber(0, 1000),
+    }),
+  ],
+  [
+    'retry-delay',
+    option({
+      key: 'retryDelayMs',
+      placeholder: '<duration>',
+      description: 'Wait before the first retry; doubles with each',
+      fallback: 5_000,
+      parse: parseDuration,
+    }),
+  ],
+  [
+    'jitter',
+    option({
+      key: 'jitterMs',
+      placeholder: '<duration>',
+      description: 'Start up to this much later, always the same for a host and job',
+      fallback: 0,
+      parse: parseDuration,
+    }),
+  ],
+  [
+    'max-output',
+    option({
+      key: 'maxOutputBytes',
+      placeholder: '<size>',
+      description: 'Keep this much of each stream; of more, the first and last halves',
+      fallback: 10 * 1024 * 1024,
+      parse: parseSize,
+    }),
+  ],
+  [
+    'alert-after',
+    option({
+      key: 'alertAfter',
+      placeholder: '<n>',
+      description: 'Failures in a row that make an alert',
+      fallback: 3,
+      parse: wholeNumber(1, 1_000_000),
+    }),
+  ],
+  [
+    'expect-delivery',
+    option({
+      key: 'expectDelivery',
+      placeholder: null,
+      description: 'A message follows each success: alert when none is recorded',
+      fallback: null,
+      parse: yesOrNo,
+    }),
+  ],
+  [
+    'delivery-grace',
+    option({
+      key: 'deliveryGraceMs',
+      placeholder: '<duration>',
+      description: 'How long that message may take',
+      fallback: 10 * 60_000,
+      parse: parseDuration,
+    }),
+  ],
+  [
+    'ok-codes',
+    option({
+      key: 'okCodes',
+      placeholder: '<list>',
+      description: 'Exit codes that count as success and are returned as 0, e.g. 0,3',
+      fallback: [0],
+      parse: exitCodes,
+    }),
+  ],
+])
+
+export const DEFAULT_RUN_OPTIONS: RunOptions = Object.fromEntries(
+  [...RUN_OPTIONS.values()].map(({ key, fallback }) => [key, fallback]),
+) as unknown as RunOptions
+
+function text(value: string): string {
+  if (value !== '') return value
+  throw new CronwrapError('BAD_VALUE', 'the value is empty')
+}
+
+function yesOrNo(value: string): boolean {
+  if (/^(?:true|yes|on|1)$/i.test(value)) return true
+  if (/^(?:false|no|off|0)$/i.test(value)) return false
+  throw new CronwrapError('BAD_VALUE', `"${value}" is neither true nor false`)
+}
+
+function oneOf<T extends string>(choices: readonly T[]): (value: string) => T {
+  return (value) => {
+    const choice = choices.find((each) => each === value)
+    if (choice !== undefined) return choice
+    throw new CronwrapError('BAD_VALUE', `"${value}" is none of ${choices.join(', ')}`)
+  }
+}
+
+/** A parser of whole decimal numbers from `least` to `most`. */
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : NaN
+    if (number >= least && number <= most) return number
+    throw new CronwrapError('BAD_VALUE', `"${value}" is not a whole number from ${least} to ${most}`)
+  }
+}
+
+function exitCodes(value: string): number[] {
+  return value.split(',').map((code) => wholeNumber(0, 255)(code.trim()))
+}

@@ -1,0 +1,81 @@
+import type { RunOptions } from '../config/run-options.ts'
+import type { SpooledStream } from '../record/spooled-stream.ts'
+import { startChild, type ChildRequest } from './child.ts'
+import { Deadline } from './deadline.ts'
+import type { AttemptExit } from './outcome.ts'
+import { OutputStream } from './output-stream.ts'
+import type { PassThrough } from './pass-through.ts'
+import type { SignalRelay } from './signals.ts'
+import { monotonicMs } from '../platform/clock.ts'
+
+/** After a signal the supervisor's KILL may be near, so what still holds the output is not waited for. */
+const HURRIED_DRAIN_MS = 50
+
+/** Where one of the job's streams goes: into the record, and on to our own stream. */
+export interface Outlet {
+  readonly spooled: SpooledStream | null
+  readonly passThrough: PassThrough | null
+}
+
+export interface AttemptRequest {
+  readonly child: ChildRequest
+  readonly options: RunOptions
+  readonly stdout: Outlet
+  readonly stderr: Outlet
+  readonly relay: SignalRelay
+  /** `NAME=value` in the environment of the job and all it starts. */
+  readonly mark: string
+}
+
+export interface AttemptResult {
+  readonly exit: AttemptExit
+  readonly timedOut: boolean
+  readonly durationMs: number
+  readonly outputHeld: boolean
+}
+
+/** Runs the command once and stays until its end, and the end of its output, is known. */
+export async function runAttempt(request: AttemptRequest): Promise<AttemptResult> {
+  const { options, relay } = request
+  const startedAt = monotonicMs()
+  const start = await startChild(request.child)
+  if (start.kind === 'failed')
+    return { exit: start.exit, timedOut: false, durationMs: since(startedAt), outputHeld: false }
+  const { child } = start
+  relay.attach(child.pid)
+  const deadline =
+    options.timeoutMs === null
+      ? null
+      : new Deadline({
+          pid: child.pid,
+          mark: request.mark,
+          timeoutMs: options.timeoutMs,
+          killAfterMs: options.killAfterMs,
+        })
+  const streams = [connect(child.stdout, request.stdout), connect(child.stderr, request.stderr)]
+
+  const exit = await child.exit
+  relay.detach()
+  await deadline?.settle()
+  const durationMs = since(startedAt)
+  const drainMs = relay.interruptedBy === null ? options.drainMs : Math.min(options.drainMs, HURRIED_DRAIN_MS)
+  for (const stream of streams) stream.abandonAfter(drainMs)
+  const ends = await Promise.all(streams.map((stream) => stream.ended))
+  request.stdout.spooled?.close()
+  request.stderr.spooled?.close()
+  const outputHeld = ends.includes('held')
+  if (!outputHeld) child.recyclePipes()
+  return { exit, timedOut: deadline?.timedOut ?? false, durationMs, outputHeld }
+}
+
+function connect(input: ConstructorParameters<typeof OutputStream>[0], outlet: Outlet): OutputStream {
+  return new OutputStream(input, (chunk, source) => {
+    // The record first: what has been passed on must not be missing from it.
+    outlet.spooled?.write(chunk)
+    outlet.passThrough?.write(chunk, source)
+  })
+}
+
+function since(startedAt: number): number {
+  return Math.round(monotonicMs() - startedAt)
+}

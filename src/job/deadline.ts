@@ -1,0 +1,83 @@
+import {
+  listProcesses,
+  signalProcess,
+  stillRuns,
+  withDescendants,
+  withEnvironment,
+  type TreeProcess,
+} from '../platform/process-tree.ts'
+import { monotonicMs, sleep } from '../platform/clock.ts'
+
+const POLL_MS = 25
+/** setTimeout takes 25 days at most and fires at once for more. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+/** A tree that forks while it is killed needs more than one look; one that never ends would be a fork bomb. */
+const KILL_ROUNDS = 40
+
+/**
+ * Ends an attempt that takes too long: TERM to the job and all it started, KILL after a grace to
+ * what is left. Daemons that left their parents are found by the run id in their environment.
+ */
+export class Deadline {
+  timedOut = false
+  readonly #pid: number
+  readonly #mark: string
+  readonly #killAfterMs: number
+  #timer: NodeJS.Timeout | undefined
+  readonly #job: TreeProcess | undefined
+  #tree: TreeProcess[] = []
+  #killAt = Infinity
+  #enforcement: Promise<void> = Promise.resolve()
+
+  /** @param mark `NAME=value` that every process of this run has in its environment */
+  constructor(limits: { pid: number; mark: string; timeoutMs: number; killAfterMs: number }) {
+    this.#pid = limits.pid
+    this.#mark = limits.mark
+    this.#killAfterMs = limits.killAfterMs
+    this.#job = listProcesses().find(({ pid }) => pid === limits.pid)
+    this.#arm(limits.timeoutMs)
+  }
+
+  #arm(leftMs: number): void {
+    const next = (): void => (leftMs > MAX_TIMER_MS ? this.#arm(leftMs - MAX_TIMER_MS) : this.#expire())
+    this.#timer = setTimeout(next, Math.min(leftMs, MAX_TIMER_MS))
+  }
+
+  /** Call when the job has ended; resolves when nothing of a timed-out job is left. */
+  async settle(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#enforcement
+  }
+
+  #expire(): void {
+    // It may have ended in this very moment, before we heard of it.
+    if (this.#job === undefined || !stillRuns(this.#job)) return
+    this.timedOut = true
+    this.#killAt = monotonicMs() + this.#killAfterMs
+    for (const entry of this.#look()) {
+      signalProcess(entry, 'SIGTERM')
+      // A stopped process would not see the TERM.
+      signalProcess(entry, 'SIGCONT')
+    }
+    this.#enforcement = this.#enforce()
+  }
+
+  async #enforce(): Promise<void> {
+    for (let killed = 0; this.#look().length > 0 && killed < KILL_ROUNDS;) {
+      if (monotonicMs() >= this.#killAt) {
+        killed += 1
+        for (const entry of this.#look()) signalProcess(entry, 'SIGKILL')
+      }
+      await sleep(POLL_MS)
+    }
+  }
+
+  /** All of the run that is alive: the job's descendants, those seen earlier, and those that carry the mark. */
+  #look(): TreeProcess[] {
+    const table = listProcesses()
+    const seen = this.#tree.filter(stillRuns).map(({ pid }) => pid)
+    const marked = withEnvironment(this.#mark, table).map(({ pid }) => pid)
+    this.#tree = withDescendants([this.#pid, ...seen, ...marked], table).filter(({ pid }) => pid !== process.pid)
+    return this.#tree
+  }
+}

@@ -1,0 +1,90 @@
+import * as fs from 'node:fs'
+import { basename } from 'node:path'
+import { findProgram } from '../platform/find-program.ts'
+
+/**
+ * What Node takes from a program's inheritance, given back to the job: descriptors above 2, which
+ * Node marks close-on-exec; the soft limit on open files, which it raises; a HUP ignored by nohup(1),
+ * which it resets. Limits and HUP are restored by small programs that replace themselves by the job.
+ */
+export interface Inheritance {
+  /** Put before the job's command; empty when there is nothing to restore. */
+  readonly prefix: readonly string[]
+  /** Descriptors above 2 that we were given. */
+  readonly descriptors: readonly number[]
+  readonly ignoresHangup: boolean
+}
+
+export function readInheritance(env: NodeJS.ProcessEnv): Inheritance {
+  const ignoresHangup = startedByNohup(env)
+  const softLimit = loweredFileLimit()
+  const prlimit = softLimit === null ? null : findProgram('prlimit', env)
+  return {
+    prefix: [
+      ...(prlimit === null ? [] : [prlimit, `--nofile=${softLimit}:`, '--']),
+      ...(ignoresHangup ? ['nohup', '--'] : []),
+    ],
+    descriptors: inheritedDescriptors(),
+    ignoresHangup,
+  }
+}
+
+/**
+ * nohup(1) leaves two traces: shells name it in `_`, and it opens /dev/null write-only as the
+ * standard input of a program that had a terminal. The ignored signal itself is gone: Node resets it.
+ */
+function startedByNohup(env: NodeJS.ProcessEnv): boolean {
+  return (
+    basename(env['_'] ?? '') === 'nohup' ||
+    (linkTarget(0) === '/dev/null' && (openFlags(0) & 0o3) === fs.constants.O_WRONLY)
+  )
+}
+
+/** The parent's soft limit on open files where it is lower than ours, which Node has raised. */
+function loweredFileLimit(): number | null {
+  const ours = softFileLimit('self')
+  const parents = softFileLimit(String(process.ppid))
+  return ours !== null && parents !== null && parents < ours ? parents : null
+}
+
+function softFileLimit(pid: string): number | null {
+  const limit = /^Max open files\s+(\d+)/m.exec(readProc(`/proc/${pid}/limits`))?.[1]
+  return limit === undefined ? null : Number(limit)
+}
+
+function inheritedDescriptors(): number[] {
+  let names: string[]
+  try {
+    names = fs.readdirSync('/proc/self/fd')
+  } catch {
+    return [] // No /proc: descriptors above 2 are not passed on here.
+  }
+  return names.map(Number).filter((fd) => fd > 2 && !isOurs(fd))
+}
+
+/** Node's own descriptors: event queues, and pipes to itself, which are non-blocking. */
+function isOurs(fd: number): boolean {
+  const target = linkTarget(fd)
+  if (target === null || target.startsWith('anon_inode:')) return true
+  return target.startsWith('pipe:') && (openFlags(fd) & fs.constants.O_NONBLOCK) !== 0
+}
+
+function linkTarget(fd: number): string | null {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return null // Closed meanwhile: the descriptor of the listing itself.
+  }
+}
+
+function openFlags(fd: number): number {
+  return parseInt(/^flags:\s+(\d+)/m.exec(readProc(`/proc/self/fdinfo/${fd}`))?.[1] ?? '0', 8)
+}
+
+function readProc(path: string): string {
+  try {
+    return fs.readFileSync(path, 'utf8')
+  } catch {
+    return '' // No /proc, or not ours to read.
+  }
+}

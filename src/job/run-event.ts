@@ -1,0 +1,76 @@
+import { hostname } from 'node:os'
+import { toLocalIso } from '../platform/clock.ts'
+import type { RunFinished } from '../record/event.ts'
+import { describeEnd, printable } from '../record/outcome-text.ts'
+import type { Outcome } from './outcome.ts'
+import type { RecordedJob } from './run-record.ts'
+
+const MAX_COMMAND_BYTES = 4096
+const MAX_ERROR_CHARS = 300
+
+export interface RunFacts {
+  readonly runId: string
+  readonly startedAt: Date
+  readonly finishedAt: Date
+  readonly durationMs: number | null
+  readonly attempts: number
+  readonly outcome: Outcome
+  readonly stdoutBytes: number
+  readonly stderrBytes: number
+  readonly outputHeld: boolean
+  /** What the job printed last, or why it could not be started. */
+  readonly lastWords: string
+}
+
+/** The fact that the journal keeps of a run. */
+export function runFinishedEvent(spec: RecordedJob, facts: RunFacts): RunFinished {
+  const { outcome } = facts
+  const base = {
+    reason: outcome.reason,
+    exit_code: outcome.exitCode,
+    signal: outcome.signal,
+  }
+  return {
+    type: 'run.finished',
+    id: facts.runId,
+    time: toLocalIso(facts.finishedAt, 'milliseconds'),
+    job: spec.job,
+    run_id: facts.runId,
+    started: toLocalIso(facts.startedAt, 'milliseconds'),
+    duration_ms: facts.durationMs,
+    status: outcome.status,
+    ...base,
+    attempts: facts.attempts,
+    command: limitCommand(spec.command),
+    stdout_bytes: facts.stdoutBytes,
+    stderr_bytes: facts.stderrBytes,
+    last_error: outcome.status === 'error' ? (lastErrorOf(facts.lastWords) ?? describeEnd(base)) : null,
+    output_held: facts.outputHeld,
+    alert_after: spec.options.alertAfter,
+    expects_delivery: spec.options.expectDelivery,
+    delivery_grace_ms: spec.options.deliveryGraceMs,
+    host: hostname(),
+  }
+}
+
+/** The last line that says anything: where Python, Node and most tools put the error. */
+export function lastErrorOf(output: string): string | null {
+  const line = output
+    .split(/[\r\n]+/)
+    .map((text) => printable(text).trim())
+    .filter((text) => text !== '')
+    .at(-1)
+  return line === undefined ? null : Array.from(line).slice(0, MAX_ERROR_CHARS).join('')
+}
+
+/** An event must stay small; thousands of arguments are told by the first ones. */
+export function limitCommand(command: readonly string[]): string[] {
+  const kept: string[] = []
+  let left = MAX_COMMAND_BYTES
+  for (const word of command) {
+    left -= Buffer.byteLength(word) + 1
+    if (left < 0) return [...kept, '…']
+    kept.push(word)
+  }
+  return kept
+}

@@ -1,0 +1,87 @@
+import { listProcesses, signalProcess, withDescendants } from '../platform/process-tree.ts'
+import { readProcessStat } from '../platform/process-identity.ts'
+
+const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const
+type Forwarded = (typeof FORWARDED)[number]
+
+/** These ask a job to end. */
+const ENDING: ReadonlySet<Forwarded> = new Set(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
+/** These a terminal sends to its whole foreground group, so the job has them already. */
+const FROM_TERMINAL: ReadonlySet<Forwarded> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH'])
+
+/**
+ * Forwards our signals to the job and its descendants. We never act on them ourselves: how a job
+ * ends is its own business, and escalation is the supervisor's.
+ */
+export class SignalRelay {
+  /** The first signal that asked the job to end. */
+  interruptedBy: NodeJS.Signals | null = null
+  readonly #listeners: Array<[Forwarded, () => void]> = []
+  /** Resolves with the first signal that asks us to end. */
+  readonly interrupted: Promise<void>
+  #note: (signal: NodeJS.Signals) => void = () => undefined
+  #jobPid: number | null = null
+  #early: Forwarded[] = []
+  #interrupt: () => void = () => undefined
+
+  constructor() {
+    this.interrupted = new Promise((resolve) => (this.#interrupt = resolve))
+  }
+
+  /** @param note called synchronously in the signal's handler: a KILL may follow in 300 ms */
+  onInterruption(note: (signal: NodeJS.Signals) => void): void {
+    this.#note = note
+    if (this.interruptedBy !== null) note(this.interruptedBy)
+  }
+
+  /** @param ignoresHangup started by nohup(1): HUP is nobody's business */
+  listen(ignoresHangup: boolean): void {
+    for (const signal of FORWARDED) {
+      const listener = ignoresHangup && signal === 'SIGHUP' ? () => undefined : () => this.#receive(signal)
+      process.on(signal, listener)
+      this.#listeners.push([signal, listener])
+    }
+  }
+
+  /** The job runs: what came before it goes to it now. */
+  attach(pid: number): void {
+    this.#jobPid = pid
+    for (const signal of this.#early.splice(0)) forward(signal, pid)
+  }
+
+  detach(): void {
+    this.#jobPid = null
+  }
+
+  /** Waits, but no longer than until a signal asks us to end. */
+  async sleep(durationMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, durationMs)))
+    await Promise.race([over, this.interrupted])
+    clearTimeout(timer)
+  }
+
+  dispose(): void {
+    for (const [signal, listener] of this.#listeners) process.off(signal, listener)
+  }
+
+  #receive(signal: Forwarded): void {
+    if (ENDING.has(signal) && this.interruptedBy === null) {
+      this.interruptedBy = signal
+      this.#note(signal)
+      this.#interrupt()
+    }
+    if (FROM_TERMINAL.has(signal) && inForeground()) return
+    if (this.#jobPid === null) this.#early.push(signal)
+    else forward(signal, this.#jobPid)
+  }
+}
+
+function forward(signal: NodeJS.Signals, jobPid: number): void {
+  for (const entry of withDescendants([jobPid], listProcesses())) signalProcess(entry, signal)
+}
+
+function inForeground(): boolean {
+  const stat = readProcessStat(process.pid)
+  return stat !== null && stat.foregroundGroup === stat.group
+}

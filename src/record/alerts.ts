@@ -1,0 +1,89 @@
+import { formatDuration } from '../platform/duration.ts'
+import type { Summary, SummaryEntry } from './summary.ts'
+
+export type AlertKind = 'consecutive_failures' | 'delivery_failed' | 'undelivered'
+
+/** Something that is wrong now. The first four keys are a contract with scripts for the original files. */
+export interface Alert {
+  readonly job_id: string
+  /** When it became what it is: the latest failure, or the moment the delivery was due. */
+  readonly alert_time: string
+  readonly message: string
+  readonly last_error: string | null
+  readonly kind: AlertKind
+  readonly consecutive_errors: number
+  readonly since: string
+  readonly run_id: string | null
+  readonly acknowledged: boolean
+}
+
+/** One alert per job and kind, by job id. Pure: gone as soon as the summary no longer says so. */
+export function deriveAlerts(summary: Summary, now: Date): Alert[] {
+  return [...summary]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([job, entry]) => [
+      consecutiveFailures(job, entry),
+      deliveryFailed(job, entry),
+      undelivered(job, entry, now),
+    ])
+    .filter((alert) => alert !== null)
+}
+
+/** Whether a success is owed a message and its grace is over. */
+export function isUndelivered(entry: SummaryEntry, now: Date): boolean {
+  return entry.awaiting_delivery_since !== null && now.getTime() > dueAt(entry.awaiting_delivery_since, entry)
+}
+
+function consecutiveFailures(job: string, entry: SummaryEntry): Alert | null {
+  if (entry.last_run === null || entry.consecutive_errors < entry.alert_after) return null
+  return {
+    ...common(job, entry, 'consecutive_failures'),
+    alert_time: entry.last_run,
+    message: entry.consecutive_errors === 1 ? '1 failure' : `${entry.consecutive_errors} consecutive failures`,
+    last_error: entry.last_error,
+    since: entry.first_error ?? entry.last_run,
+    run_id: entry.last_run_id,
+  }
+}
+
+function deliveryFailed(job: string, entry: SummaryEntry): Alert | null {
+  const failures = entry.consecutive_delivery_failures
+  if (failures === 0 || entry.last_delivery === null) return null
+  return {
+    ...common(job, entry, 'delivery_failed'),
+    alert_time: entry.last_delivery.time,
+    message: failures === 1 ? 'the last delivery failed' : `${failures} consecutive delivery failures`,
+    last_error: entry.last_delivery.error,
+    since: entry.last_delivery.time,
+    run_id: entry.last_delivery.run_id,
+  }
+}
+
+function undelivered(job: string, entry: SummaryEntry, now: Date): Alert | null {
+  if (entry.awaiting_delivery_since === null || !isUndelivered(entry, now)) return null
+  return {
+    ...common(job, entry, 'undelivered'),
+    alert_time: entry.awaiting_delivery_since,
+    message: `the job succeeded and no delivery was recorded within ${formatDuration(entry.delivery_grace_ms)}`,
+    last_error: null,
+    since: entry.awaiting_delivery_since,
+    run_id: entry.last_run_id,
+  }
+}
+
+function common(
+  job: string,
+  entry: SummaryEntry,
+  kind: AlertKind,
+): Pick<Alert, 'job_id' | 'kind' | 'consecutive_errors' | 'acknowledged'> {
+  return {
+    job_id: job,
+    kind,
+    consecutive_errors: entry.consecutive_errors,
+    acknowledged: entry.acknowledged.includes(kind),
+  }
+}
+
+function dueAt(since: string, entry: SummaryEntry): number {
+  return Date.parse(since) + entry.delivery_grace_ms
+}

@@ -1,0 +1,149 @@
+import { isId } from '../config/job-id.ts'
+
+export type RunStatus = 'success' | 'error'
+
+/** How a run ended, in one word; `exit` is a job that ended by itself. */
+export const RUN_REASONS = ['exit', 'signal', 'timeout', 'not-found', 'not-executable', 'interrupted', 'lost'] as const
+export type RunReason = (typeof RUN_REASONS)[number]
+
+export const DELIVERY_STATUSES = ['sent', 'delivered', 'failed', 'skipped'] as const
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
+
+interface EventBase {
+  /** The same fact has the same id, however often it is appended. */
+  readonly id: string
+  /** When it was recorded: ISO 8601 with milliseconds and the local offset. */
+  readonly time: string
+  readonly job: string
+}
+
+/** A run ended, in whatever way. Its event id is the run id: a run ends once. */
+export interface RunFinished extends EventBase {
+  readonly type: 'run.finished'
+  readonly run_id: string
+  readonly started: string
+  /** By the monotonic clock; null when nobody saw the end. */
+  readonly duration_ms: number | null
+  readonly status: RunStatus
+  readonly reason: RunReason
+  /** What cronwrap returned; null when nobody saw the end. */
+  readonly exit_code: number | null
+  readonly signal: string | null
+  readonly attempts: number
+  /** At most 4 KiB of it. */
+  readonly command: readonly string[]
+  readonly stdout_bytes: number
+  readonly stderr_bytes: number
+  /** The last words of a failed run. */
+  readonly last_error: string | null
+  /** A process left behind still held the output when reading stopped. */
+  readonly output_held: boolean
+  readonly alert_after: number
+  /** Null: the job never said; it is expected once a delivery has been recorded. */
+  readonly expects_delivery: boolean | null
+  readonly delivery_grace_ms: number
+  readonly host: string
+}
+
+/** A run that did not start because the previous one was still going. */
+export interface RunSkipped extends EventBase {
+  readonly type: 'run.skipped'
+  readonly running_run_id: string
+}
+
+/** The job's message was sent, or was not. */
+export interface Delivery extends EventBase {
+  readonly type: 'delivery'
+  readonly run_id: string | null
+  readonly message_id: string
+  readonly status: DeliveryStatus
+  readonly channel: string | null
+  readonly error: string | null
+}
+
+/** Somebody knows about the job's present alerts. */
+export interface AlertAcknowledged extends EventBase {
+  readonly type: 'alert.acknowledged'
+  readonly kinds: readonly string[]
+}
+
+export type JobEvent = RunFinished | RunSkipped | Delivery | AlertAcknowledged
+
+/** One JSON line of the journal. */
+export function serializeEvent(event: JobEvent): Buffer {
+  return Buffer.from(`${JSON.stringify(event)}\n`)
+}
+
+/**
+ * Reads one line; null for anything that is not an event of ours with every field we use,
+ * so that the fold never meets half of one.
+ */
+export function parseEvent(line: string): JobEvent | null {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    return null // A torn or foreign line; readers count it and go on.
+  }
+  if (typeof value !== 'object' || value === null) return null
+  const event = value as Record<string, unknown>
+  const common = isText(event['id']) && isTime(event['time']) && isText(event['job']) && isId(event['job'])
+  return common && hasFieldsOfItsType(event) ? (value as JobEvent) : null
+}
+
+function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
+  switch (event['type']) {
+    case 'run.finished':
+      return (
+        isText(event['run_id']) &&
+        isTime(event['started']) &&
+        isOneOf(['success', 'error'], event['status']) &&
+        isOneOf(RUN_REASONS, event['reason']) &&
+        (event['duration_ms'] === null || isCount(event['duration_ms'])) &&
+        (event['exit_code'] === null || isCount(event['exit_code'])) &&
+        isTextOrNull(event['signal']) &&
+        isTextOrNull(event['last_error']) &&
+        isCount(event['attempts']) &&
+        Array.isArray(event['command']) &&
+        event['command'].every(isText) &&
+        isCount(event['stdout_bytes']) &&
+        isCount(event['stderr_bytes']) &&
+        isCount(event['alert_after']) &&
+        isCount(event['delivery_grace_ms']) &&
+        isOneOf([true, false, null], event['expects_delivery'])
+      )
+    case 'run.skipped':
+      return isText(event['running_run_id'])
+    case 'delivery':
+      return (
+        isTextOrNull(event['run_id']) &&
+        isText(event['message_id']) &&
+        isOneOf(DELIVERY_STATUSES, event['status']) &&
+        isTextOrNull(event['error'])
+      )
+    case 'alert.acknowledged':
+      return Array.isArray(event['kinds']) && event['kinds'].every(isText)
+    default:
+      return false
+  }
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+export function isTextOrNull(value: unknown): value is string | null {
+  return value === null || isText(value)
+}
+
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}
+
+export function isTime(value: unknown): value is string {
+  return isText(value) && !Number.isNaN(Date.parse(value))
+}
+
+function isOneOf(choices: readonly unknown[], value: unknown): boolean {
+  return choices.includes(value)
+}

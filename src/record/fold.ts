@@ -1,0 +1,120 @@
+import { toWholeSeconds } from '../platform/clock.ts'
+import type { AlertAcknowledged, Delivery, JobEvent, RunFinished } from './event.ts'
+import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
+import { EMPTY_ENTRY, REMEMBERED, type Summary, type SummaryEntry } from './summary.ts'
+
+/** An event and where its line ends in the journal. */
+export interface PlacedEvent {
+  readonly event: JobEvent
+  readonly position: Position
+}
+
+/**
+ * The summary after these events. Pure: the journal alone decides, not the clock. An event at or
+ * before its job's cursor has been folded and changes nothing; so has one whose id is remembered,
+ * which is how a fact appended twice counts once.
+ */
+export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
+  const next = new Map(summary)
+  for (const { event, position } of events) {
+    const entry = next.get(event.job) ?? EMPTY_ENTRY
+    const cursor = entry.cursor === null ? null : parsePosition(entry.cursor)
+    if (cursor !== null && comparePositions(position, cursor) <= 0) continue
+    next.set(event.job, { ...applyEvent(entry, event), cursor: formatPosition(position) })
+  }
+  return next
+}
+
+function applyEvent(entry: SummaryEntry, event: JobEvent): SummaryEntry {
+  switch (event.type) {
+    case 'run.finished':
+      return entry.recent_runs.some((run) => run.run_id === event.run_id) ? entry : applyRun(entry, event)
+    case 'run.skipped':
+      return { ...entry, skipped_runs: entry.skipped_runs + 1 }
+    case 'delivery':
+      return entry.recent_deliveries.includes(deliveryKey(event)) ? entry : applyDelivery(entry, event)
+    case 'alert.acknowledged':
+      return applyAcknowledgement(entry, event)
+  }
+}
+
+function applyRun(entry: SummaryEntry, run: RunFinished): SummaryEntry {
+  const failed = run.status === 'error'
+  const expects = run.expects_delivery ?? entry.expects_delivery
+  const delivered = entry.last_delivery?.run_id === run.run_id
+  const owes = expects && !failed && !delivered
+  // The views show whole seconds; the journal keeps the milliseconds.
+  const [started, finished] = [toWholeSeconds(run.started), toWholeSeconds(run.time)]
+  return {
+    ...entry,
+    last_run: started,
+    last_status: run.status,
+    consecutive_success: failed ? 0 : entry.consecutive_success + 1,
+    consecutive_errors: failed ? entry.consecutive_errors + 1 : 0,
+    total_runs: entry.total_runs + 1,
+    total_errors: entry.total_errors + (failed ? 1 : 0),
+    last_run_id: run.run_id,
+    last_finished: finished,
+    last_exit_code: run.exit_code,
+    last_signal: run.signal,
+    last_reason: run.reason,
+    last_duration_ms: run.duration_ms,
+    last_error: run.last_error,
+    last_success: failed ? entry.last_success : started,
+    first_error: failed ? (entry.first_error ?? started) : null,
+    expects_delivery: expects,
+    awaiting_delivery_since: expects ? (entry.awaiting_delivery_since ?? (owes ? finished : null)) : null,
+    delivery_grace_ms: run.delivery_grace_ms,
+    alert_after: run.alert_after,
+    acknowledged: failed ? entry.acknowledged : without(entry.acknowledged, 'consecutive_failures'),
+    recent_runs: remember(entry.recent_runs, { run_id: run.run_id, duration_ms: run.duration_ms }),
+  }
+}
+
+function applyDelivery(entry: SummaryEntry, delivery: Delivery): SummaryEntry {
+  const failed = delivery.status === 'failed'
+  const arrived = delivery.status === 'sent' || delivery.status === 'delivered'
+  // "delivered" after "sent" confirms a message that was already counted.
+  const confirms =
+    delivery.status === 'delivered' && entry.recent_deliveries.includes(deliveryKey({ ...delivery, status: 'sent' }))
+  const newest = delivery.run_id === entry.last_run_id || entry.last_run_id === null
+  const stillOwed = newest || entry.awaiting_delivery_since === null ? null : entry.last_finished
+  return {
+    ...entry,
+    last_delivery: {
+      time: toWholeSeconds(delivery.time),
+      message_id: delivery.message_id,
+      status: delivery.status,
+      error: delivery.error,
+      run_id: delivery.run_id,
+    },
+    deliveries_sent: entry.deliveries_sent + (arrived && !confirms ? 1 : 0),
+    deliveries_failed: entry.deliveries_failed + (failed ? 1 : 0),
+    consecutive_delivery_failures: failed
+      ? entry.consecutive_delivery_failures + 1
+      : arrived
+        ? 0
+        : entry.consecutive_delivery_failures,
+    expects_delivery: true,
+    awaiting_delivery_since: stillOwed,
+    acknowledged: without(entry.acknowledged, 'undelivered', ...(arrived ? ['delivery_failed'] : [])),
+    recent_deliveries: remember(entry.recent_deliveries, deliveryKey(delivery)),
+  }
+}
+
+function applyAcknowledgement(entry: SummaryEntry, event: AlertAcknowledged): SummaryEntry {
+  return { ...entry, acknowledged: [...new Set([...entry.acknowledged, ...event.kinds])].sort() }
+}
+
+/** What makes two records of a delivery the same fact. */
+export function deliveryKey(delivery: Pick<Delivery, 'run_id' | 'message_id' | 'status'>): string {
+  return `${delivery.run_id ?? '-'} ${delivery.message_id} ${delivery.status}`
+}
+
+function remember<T>(list: readonly T[], item: T): readonly T[] {
+  return [...list, item].slice(-REMEMBERED)
+}
+
+function without(list: readonly string[], ...removed: string[]): readonly string[] {
+  return list.filter((item) => !removed.includes(item))
+}

@@ -1,0 +1,137 @@
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import type { Home } from '../config/base-directory.ts'
+import { createExclusively, syncDirectory } from '../platform/atomic-file.ts'
+import { formatSummary, parseSummary, type Summary } from './summary.ts'
+
+/**
+ * The journal is a row of numbered segments, `cron-journal.000001.jsonl` and on; the newest is also
+ * linked as `cron-journal.jsonl`, where people look and writers start. A number is created with
+ * link(2), by one process only, so no writer, however late it wakes up, can replace a segment that
+ * others append to. A segment opens with a header (its id, and its predecessor's) and a checkpoint
+ * of the summary, so that totals survive when old segments are pruned.
+ */
+export interface Segment {
+  readonly path: string
+  readonly sequence: number
+  /** From the header; `none` when that cannot be read. */
+  readonly id: string
+  readonly previous: string | null
+}
+
+export const NO_ID = 'none'
+const HEADER_BYTES = 256
+const HEADER =
+  /^\{"type":"journal\.segment","id":"([0-9a-zA-Z-]{1,64})","sequence":(\d{1,9}),"previous":(?:null|"([0-9a-zA-Z-]{1,64})")\}\n/
+const NUMBERED = /^cron-journal\.(\d{6,9})\.jsonl$/
+
+export function segmentPath(home: Home, sequence: number): string {
+  return join(home.logs, `cron-journal.${String(sequence).padStart(6, '0')}.jsonl`)
+}
+
+/** Id, number and predecessor as the file's first line says, or null when it is no header. */
+export function readHeader(fd: number): { id: string; sequence: number; previous: string | null } | null {
+  const buffer = Buffer.alloc(HEADER_BYTES)
+  const length = fs.readSync(fd, buffer, 0, HEADER_BYTES, 0)
+  const match = HEADER.exec(buffer.toString('latin1', 0, length))
+  return match === null ? null : { id: match[1] ?? NO_ID, sequence: Number(match[2]), previous: match[3] ?? null }
+}
+
+/** The segment with this number, or null when there is none. */
+export function findSegment(home: Home, sequence: number): Segment | null {
+  const path = segmentPath(home, sequence)
+  let fd: number
+  try {
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+  try {
+    const header = fs.fstatSync(fd).isFile() ? readHeader(fd) : null
+    return { path, sequence, id: header?.id ?? NO_ID, previous: header?.previous ?? null }
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+/** All segments, oldest first. */
+export function listSegments(home: Home): Segment[] {
+  let names: string[]
+  try {
+    names = fs.readdirSync(home.logs)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  const numbers = names.flatMap((name) => NUMBERED.exec(name)?.[1] ?? []).map(Number)
+  return numbers
+    .sort((a, b) => a - b)
+    .map((number) => findSegment(home, number))
+    .filter((segment) => segment !== null)
+}
+
+/**
+ * Sees to it that the well-known name leads to the newest segment and that there is one. A file
+ * that somebody put at that name, a restored backup say, becomes the newest segment.
+ * @param checkpoint the summary so far, for a journal that has to be begun
+ */
+export function ensureJournal(home: Home, checkpoint: () => Summary, newId: () => string): void {
+  const segments = listSegments(home)
+  const newest = segments.at(-1)
+  const present = fs.lstatSync(home.journal, { throwIfNoEntry: false })
+  if (present?.isFile()) {
+    if (!segments.some((segment) => fs.statSync(segment.path).ino === present.ino)) {
+      linkUnlessTaken(home.journal, segmentPath(home, (newest?.sequence ?? 0) + 1))
+    }
+    return
+  }
+  if (present !== undefined) throw new Error(`${home.journal} is not a regular file`)
+  if (newest === undefined) createSegment(home, 1, null, withoutCursors(checkpoint()), newId())
+  linkUnlessTaken(newest?.path ?? segmentPath(home, 1), home.journal)
+}
+
+/** Returns false when that number is taken already. */
+export function createSegment(
+  home: Home,
+  sequence: number,
+  previous: string | null,
+  checkpoint: Summary,
+  id: string,
+): boolean {
+  const header = JSON.stringify({ type: 'journal.segment', id, sequence, previous })
+  const summary: unknown = JSON.parse(formatSummary(checkpoint))
+  const content = `${header}\n${JSON.stringify({ type: 'journal.checkpoint', summary })}\n`
+  const created = createExclusively(segmentPath(home, sequence), content)
+  syncDirectory(home.logs)
+  return created
+}
+
+/** The summary in a segment's second line, or null when it cannot be read. */
+export function parseCheckpoint(line: string): Summary | null {
+  try {
+    const value: unknown = JSON.parse(line)
+    const isCheckpoint =
+      typeof value === 'object' &&
+      value !== null &&
+      'type' in value &&
+      value.type === 'journal.checkpoint' &&
+      'summary' in value
+    return isCheckpoint ? parseSummary(value.summary) : null
+  } catch {
+    return null // A torn or overwritten line: an older segment's checkpoint serves.
+  }
+}
+
+function linkUnlessTaken(from: string, to: string): void {
+  try {
+    fs.linkSync(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/** Positions in a journal that is gone mean nothing in a new one. */
+function withoutCursors(summary: Summary): Summary {
+  return new Map([...summary].map(([job, entry]) => [job, { ...entry, cursor: null }]))
+}

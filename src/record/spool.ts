@@ -1,0 +1,153 @@
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import type { Home } from '../config/base-directory.ts'
+import { readBounded } from '../platform/atomic-file.ts'
+import { ownIdentity, type ProcessIdentity } from '../platform/process-identity.ts'
+import type { RunFinished, RunReason } from './event.ts'
+import { SpooledStream, type StreamName } from './spooled-stream.ts'
+
+/** `run.json`: what a later invocation must know of a run whose wrapper is gone. */
+export interface RunManifest extends ProcessIdentity {
+  readonly run_id: string
+  readonly job: string
+  readonly command: readonly string[]
+  readonly started: string
+  readonly max_output: number
+  readonly alert_after: number
+  readonly expects_delivery: boolean | null
+  readonly delivery_grace_ms: number
+}
+
+/** How an attempt that was followed by another one ended. */
+export interface AttemptEnd {
+  readonly reason: RunReason
+  readonly exit_code: number
+  readonly signal: string | null
+  readonly duration_ms: number
+}
+
+const MAX_MANIFEST_BYTES = 1024 * 1024
+
+/**
+ * The record of a run that is still going: `logs/.running/<run id>/` with `run.json`, the output
+ * as it comes, `signal` and `finished.json`. Everything is written synchronously, so that what the
+ * job printed is with the kernel before it is passed on, and a KILL of ours loses none of it.
+ */
+export class Spool {
+  readonly directory: string
+  readonly manifest: RunManifest
+
+  private constructor(directory: string, manifest: RunManifest) {
+    this.directory = directory
+    this.manifest = manifest
+  }
+
+  /** Made under another name and renamed, so that a spool always has its manifest. */
+  static create(home: Home, run: Omit<RunManifest, keyof ProcessIdentity>): Spool {
+    const manifest = { ...run, ...ownIdentity() }
+    const directory = join(home.running, run.run_id)
+    const unnamed = join(home.running, `.new-${run.run_id}`)
+    makeDirectory(unnamed, home.running)
+    const fd = fs.openSync(join(unnamed, 'run.json'), 'wx', 0o600)
+    try {
+      fs.writeFileSync(fd, JSON.stringify(manifest, null, 2))
+    } finally {
+      fs.closeSync(fd)
+    }
+    fs.renameSync(unnamed, directory)
+    return new Spool(directory, manifest)
+  }
+
+  openStream(attempt: number, name: StreamName): SpooledStream {
+    return new SpooledStream(this.directory, attempt, name, this.manifest.max_output)
+  }
+
+  /** Synchronous, in the signal's handler: some supervisors send KILL 300 ms after TERM. */
+  noteSignal(signal: NodeJS.Signals): void {
+    fs.writeFileSync(join(this.directory, 'signal'), signal, { mode: 0o600 })
+  }
+
+  noteAttempt(attempt: number, end: AttemptEnd): void {
+    fs.writeFileSync(attemptPath(this.directory, attempt), JSON.stringify(end), { mode: 0o600 })
+  }
+
+  /** Written before the journal: should we be killed in between, the sweep records this and not a loss. */
+  noteFinished(event: RunFinished): void {
+    fs.writeFileSync(join(this.directory, 'finished.json'), JSON.stringify(event), { mode: 0o600 })
+  }
+
+  /** Makes the marker survive a power cut; not before the job starts, which must not wait for a disk. */
+  sync(done: () => void): void {
+    const paths = [join(this.directory, 'run.json'), this.directory, join(this.directory, '..')]
+    let left = paths.length
+    for (const path of paths) {
+      fs.open(path, 'r', (openError, fd) => {
+        if (openError) return
+        fs.fsync(fd, () => fs.close(fd, () => (--left === 0 ? done() : undefined)))
+      })
+    }
+  }
+
+  /** By hand: a spool holds files only, and a recursive rmSync would load another of Node's modules. */
+  remove(): void {
+    for (const name of fs.readdirSync(this.directory)) fs.unlinkSync(join(this.directory, name))
+    fs.rmdirSync(this.directory)
+  }
+}
+
+function makeDirectory(path: string, parent: string): void {
+  try {
+    fs.mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
+    fs.mkdirSync(path, { mode: 0o700 })
+  }
+}
+
+export function readManifest(directory: string): RunManifest | null {
+  const value = readJson(join(directory, 'run.json'))
+  const complete =
+    typeof value?.['run_id'] === 'string' &&
+    typeof value['job'] === 'string' &&
+    typeof value['pid'] === 'number' &&
+    Array.isArray(value['command'])
+  return complete ? (value as unknown as RunManifest) : null
+}
+
+/** What `noteFinished` left, or null. */
+export function readFinished(directory: string): unknown {
+  return readJson(join(directory, 'finished.json'))
+}
+
+export function readSignal(directory: string): NodeJS.Signals | null {
+  const text = readText(join(directory, 'signal'))
+  return text !== null && /^SIG[A-Z0-9]+$/.test(text) ? (text as NodeJS.Signals) : null
+}
+
+export function readAttemptEnd(directory: string, attempt: number): AttemptEnd | null {
+  return readJson(attemptPath(directory, attempt)) as AttemptEnd | null
+}
+
+function attemptPath(directory: string, attempt: number): string {
+  return join(directory, `${attempt}.attempt.json`)
+}
+
+function readJson(path: string): Record<string, unknown> | null {
+  const text = readText(path)
+  if (text === null) return null
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null
+  } catch {
+    return null // Its writer was killed, or the power went.
+  }
+}
+
+function readText(path: string): string | null {
+  try {
+    return readBounded(path, MAX_MANIFEST_BYTES)?.toString('utf8') ?? null
+  } catch {
+    return null // Not readable: as good as missing.
+  }
+}

@@ -1,0 +1,150 @@
+import * as fs from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { Home } from '../config/base-directory.ts'
+import { removeStaleTemporaries } from '../platform/atomic-file.ts'
+import { toLocalIso } from '../platform/clock.ts'
+import { livenessOf, ownIdentity, type Liveness } from '../platform/process-identity.ts'
+import { isRunId } from '../platform/run-id.ts'
+import { parseEvent, type RunFinished } from './event.ts'
+import { appendRunEntry } from './execution-log.ts'
+import { journalHolds } from './journal.ts'
+import { logHolds } from './log-reader.ts'
+import { foldIntoViews, publish } from './publish.ts'
+import { keptOutput } from './spooled-stream.ts'
+import { readFinished, readManifest, readSignal, type RunManifest } from './spool.ts'
+
+/** A run we cannot look at (another host or container) is given up when its spool has not changed for this long. */
+const UNREACHABLE_MS = 24 * 60 * 60_000
+/** A spool without a manifest, or a temporary file, belongs to a process that was killed right there. */
+const ABANDONED_MS = 60_000
+
+export interface SweepOptions {
+  /** Our own run. */
+  readonly except?: string
+  readonly now: Date
+}
+
+/**
+ * Records the runs whose wrapper is gone: killed with SIGKILL, or by a power cut. Each is recorded
+ * once however many sweepers meet: renaming the spool decides who does it, and whoever finds a
+ * spool that was claimed by a sweeper that died looks up how far it got.
+ * @returns the ids of the runs that were recorded
+ */
+export async function sweepLostRuns(home: Home, { except, now }: SweepOptions): Promise<string[]> {
+  const recorded: string[] = []
+  for (const name of listDirectory(home.running)) {
+    if (name === except || !isSpoolName(name)) continue
+    const path = join(home.running, name)
+    const manifest = name.startsWith('.new-') ? null : readManifest(path)
+    if (manifest === null) {
+      if (ageOf(path, now) > ABANDONED_MS) fs.rmSync(path, { recursive: true, force: true })
+      continue
+    }
+    if (claimantLives(name) || !isGone(manifest, path, now)) continue
+    const claimed = claim(home, name, manifest)
+    if (claimed === null) continue
+    await recordLost(home, claimed, manifest, now)
+    recorded.push(manifest.run_id)
+  }
+  if (recorded.length > 0) removeStaleTemporaries(home.logs, ABANDONED_MS, now)
+  return recorded
+}
+
+/** Spools are named by the run, `.new-<run>` while they are made, and `.sweep-<pid>-<start>-<run>` while they are swept. */
+function isSpoolName(name: string): boolean {
+  return isRunId(runIdIn(name))
+}
+
+function runIdIn(name: string): string {
+  return name.slice(-36)
+}
+
+function claimantLives(name: string): boolean {
+  const claim = /^\.sweep-(\d+)-(\d*)-/.exec(name)
+  if (claim === null) return false
+  return livenessOf({ ...ownIdentity(), pid: Number(claim[1]), start: claim[2] || null }) === 'alive'
+}
+
+function claim(home: Home, name: string, manifest: RunManifest): string | null {
+  const { pid, start } = ownIdentity()
+  const claimed = join(home.running, `.sweep-${pid}-${start ?? ''}-${manifest.run_id}`)
+  try {
+    fs.renameSync(join(home.running, name), claimed)
+    return claimed
+  } catch {
+    return null // Another sweeper took it.
+  }
+}
+
+async function recordLost(home: Home, directory: string, manifest: RunManifest, now: Date): Promise<void> {
+  const event = finishedEvent(directory) ?? lostEvent(directory, manifest, now)
+  if (!journalHolds(home, event.id)) await publish(home, event)
+  else await foldIntoViews(home)
+  if (!logHolds(home, event.job, event.run_id))
+    await appendRunEntry(home, event, { directory, maxBytes: manifest.max_output })
+  fs.rmSync(directory, { recursive: true, force: true })
+}
+
+/** The wrapper knew the end and was killed while it recorded it. */
+function finishedEvent(directory: string): RunFinished | null {
+  const event = parseEvent(JSON.stringify(readFinished(directory)))
+  return event?.type === 'run.finished' ? event : null
+}
+
+function lostEvent(directory: string, manifest: RunManifest, now: Date): RunFinished {
+  const signal = readSignal(directory)
+  const bytes = (name: 'stdout' | 'stderr'): number =>
+    attemptNumbers(directory).reduce(
+      (sum, attempt) => sum + keptOutput(directory, attempt, name, manifest.max_output).totalBytes,
+      0,
+    )
+  return {
+    type: 'run.finished',
+    id: manifest.run_id,
+    time: toLocalIso(now, 'milliseconds'),
+    job: manifest.job,
+    run_id: manifest.run_id,
+    started: manifest.started,
+    duration_ms: null,
+    status: 'error',
+    reason: signal === null ? 'lost' : 'interrupted',
+    exit_code: null,
+    signal,
+    attempts: Math.max(1, ...attemptNumbers(directory)),
+    command: manifest.command,
+    stdout_bytes: bytes('stdout'),
+    stderr_bytes: bytes('stderr'),
+    last_error: signal === null ? 'lost: cronwrap was killed or the machine went down' : `interrupted (${signal})`,
+    output_held: false,
+    alert_after: manifest.alert_after,
+    expects_delivery: manifest.expects_delivery,
+    delivery_grace_ms: manifest.delivery_grace_ms,
+    host: hostname(),
+  }
+}
+
+function attemptNumbers(directory: string): number[] {
+  return [...new Set(listDirectory(directory).flatMap((file) => /^(\d+)\./.exec(file)?.[1] ?? []))].map(Number)
+}
+
+function isGone(manifest: RunManifest, path: string, now: Date): boolean {
+  const liveness: Liveness = livenessOf(manifest)
+  return liveness === 'dead' || (liveness === 'unknown' && ageOf(path, now) > UNREACHABLE_MS)
+}
+
+/** Milliseconds since anything in the spool changed; 0 for one that has gone meanwhile. */
+function ageOf(path: string, now: Date): number {
+  const changes = [path, ...listDirectory(path).map((file) => join(path, file))].map(
+    (each) => fs.statSync(each, { throwIfNoEntry: false })?.mtimeMs ?? now.getTime(),
+  )
+  return now.getTime() - Math.max(...changes)
+}
+
+function listDirectory(path: string): string[] {
+  try {
+    return fs.readdirSync(path)
+  } catch {
+    return [] // Nothing has run here yet, or the spool was just removed.
+  }
+}
