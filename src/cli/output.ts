@@ -12,8 +12,7 @@ export function printJson(value: unknown): void {
 /** Colours for a person at a terminal; NO_COLOR and FORCE_COLOR as usual. */
 export function createColors(): ReturnType<typeof pc.createColors> {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env
-  const wanted =
-    FORCE_COLOR !== undefined && FORCE_COLOR !== '0' ? true : process.stdout.isTTY === true && TERM !== 'dumb'
+  const wanted = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' ? true : process.stdout.isTTY && TERM !== 'dumb'
   return pc.createColors(wanted && !NO_COLOR)
 }
 

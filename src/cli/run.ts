@@ -34,11 +34,16 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   for (const warning of warnings) warn(warning)
   const result = await runJob({ ...options, command, job, home: home.base, forwardSignals: true })
   if (result.notStarted !== null) warn(result.notStarted)
-  if (result.problems.length > 0) warn(result.problems.join('; '))
+  if (result.problems[0] !== undefined) warn(oneLine(result.problems[0], result.problems.length - 1))
   if (options.onFailureLine && result.run?.status === 'error') {
     process.stdout.write(`${failureLine(result)}; log: ${logPath(home, job)}\n`)
   }
   return result.exitCode
+}
+
+/** What keeps us from recording mostly shows at each step: the first says it. */
+function oneLine(problem: string, more: number): string {
+  return more === 0 ? problem : `${problem} (and ${more} more)`
 }
 
 function failureLine({ job, run }: RunResult): string {

@@ -50,7 +50,7 @@ export interface OptionSpec<K extends keyof RunOptions = keyof RunOptions> {
 }
 
 function option<K extends keyof RunOptions>(spec: OptionSpec<K>): OptionSpec {
-  return spec as unknown as OptionSpec
+  return spec
 }
 
 /** By flag name. The environment's `CRONWRAP_KILL_AFTER` and the file's `kill_after` are the same option as `--kill-after`. */

@@ -1,8 +1,8 @@
-import * as fs from 'node:fs'
 import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
 import type { OverlapMode } from '../config/run-options.ts'
 import { releaseGenerationLock, tryGenerationLock, type LockOwner } from '../platform/generation-lock.ts'
+import { makeDirectory } from '../platform/make-directory.ts'
 import { livenessOf, ownIdentity } from '../platform/process-identity.ts'
 import { listProcesses, signalProcess, withDescendants } from '../platform/process-tree.ts'
 import { monotonicMs, sleep } from '../platform/clock.ts'
@@ -25,7 +25,7 @@ export async function enterJob(
   killAfterMs: number,
 ): Promise<Entry> {
   const directory = join(home.running, '.overlap')
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const owner: LockOwner = { ...ownIdentity(), run_id: runId }
   const eviction = new Eviction(killAfterMs)
   for (;;) {
@@ -55,7 +55,7 @@ class Eviction {
       signalProcess({ pid: owner.pid, parent: 0, start: owner.start ?? '' }, 'SIGTERM')
     } else if (monotonicMs() - since > this.#killAfterMs) {
       // The job first: once its wrapper is gone it would be out of sight.
-      for (const entry of withDescendants([owner.pid], listProcesses()).reverse()) signalProcess(entry, 'SIGKILL')
+      for (const entry of withDescendants([owner.pid], listProcesses()).toReversed()) signalProcess(entry, 'SIGKILL')
     }
   }
 }

@@ -44,22 +44,22 @@ export async function runJob(request: RunRequest): Promise<RunResult> {
   const spec = createJobSpec(request)
   if (spec.options.jitterMs > 0) await sleep(jitterDelayMs(hostname(), spec.job, spec.options.jitterMs))
   const runId = newRunId()
-  if (spec.options.overlap === 'allow') return run(spec, runId, [])
+  if (spec.options.overlap === 'allow') return runAndRecord(spec, runId, [])
   const { enterJob } = await import('./overlap.ts')
   const { overlap, killAfterMs } = spec.options
   const entry = await enterJob(spec.home, spec.job, runId, overlap, killAfterMs).catch((error: unknown) =>
     messageOf(error),
   )
-  if (typeof entry === 'string') return run(spec, runId, [`overlapping runs could not be ruled out: ${entry}`])
+  if (typeof entry === 'string') return runAndRecord(spec, runId, [`overlapping runs could not be ruled out: ${entry}`])
   if (entry.kind === 'occupied') return skip(spec, runId, entry.runId)
   try {
-    return await run(spec, runId, [])
+    return await runAndRecord(spec, runId, [])
   } finally {
     entry.leave()
   }
 }
 
-async function run(spec: JobSpec, runId: string, problems: readonly string[]): Promise<RunResult> {
+async function runAndRecord(spec: JobSpec, runId: string, problems: readonly string[]): Promise<RunResult> {
   const inheritance = readInheritance(spec.env)
   const relay = new SignalRelay()
   if (spec.forwardSignals) relay.listen(inheritance.ignoresHangup)

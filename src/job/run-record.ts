@@ -77,6 +77,7 @@ export class RunRecord {
 
   /** The end of what an attempt printed on stderr, or else on stdout. */
   lastWords(attempt: number): string {
+    if (this.#spool === null) return ''
     const endOf = (name: StreamName): string => {
       const { head, tail } = this.#kept(attempt, name)
       return Buffer.concat(lastBytes([...head, ...tail], LAST_WORDS_BYTES).map(readExtent)).toString('utf8')

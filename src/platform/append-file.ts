@@ -34,7 +34,7 @@ export function appendDurably(fd: number, record: readonly Uint8Array[]): void {
   const length = record.reduce((sum, part) => sum + part.byteLength, 0)
   for (let attempt = 1; ; attempt++) {
     const parts = endsWithNewline(fd) ? record : [Uint8Array.of(NEWLINE), ...record]
-    const written = fs.writevSync(fd, parts as Uint8Array[])
+    const written = fs.writevSync(fd, parts)
     if (written >= length + (parts.length - record.length)) break
     if (attempt === ATTEMPTS)
       throw new Error(`only ${written} of ${length} bytes could be written: the disk may be full`)

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { errnoOf } from '../errors.ts'
 
 let serial = 0
 
@@ -61,7 +62,7 @@ export function createExclusively(path: string, content: string | Uint8Array): b
     fs.linkSync(temporary, path)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    if (errnoOf(error) === 'EEXIST') return false
     throw error
   } finally {
     fs.rmSync(temporary, { force: true })
@@ -99,7 +100,8 @@ export function readBounded(path: string, maxBytes: number): Buffer | null {
   try {
     fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    // A path below a file holds nothing either.
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return null
     throw error
   }
   try {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from './make-directory.ts'
 
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 /** Enough for the jobs that run at once on one machine; the rest make their own and drop them. */
@@ -60,7 +61,7 @@ export function openFifo(path: string): Fifo {
  * closed: then no process has them open, and no earlier job can write into a later one's output.
  */
 export function returnFifos(paths: readonly string[], poolDirectory: string, label: string): void {
-  fs.mkdirSync(poolDirectory, { recursive: true, mode: 0o700 })
+  makeDirectory(poolDirectory)
   if (fs.readdirSync(poolDirectory).length >= POOL_LIMIT) return
   paths.forEach((path, index) => fs.renameSync(path, join(poolDirectory, `${label}.${index}`)))
 }

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { errnoOf } from '../errors.ts'
 
 /** Whether the command would be found and could be executed; null when it can. */
 export function explainUnusable(command: string, env: NodeJS.ProcessEnv): 'not-found' | 'not-executable' | null {
@@ -19,7 +20,7 @@ function usable(path: string): 'not-found' | 'not-executable' | null {
     fs.accessSync(path, fs.constants.X_OK)
     return null
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EACCES' ? 'not-executable' : 'not-found'
+    return errnoOf(error) === 'EACCES' ? 'not-executable' : 'not-found'
   }
 }
 

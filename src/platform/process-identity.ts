@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { hostname } from 'node:os'
+import { errnoOf } from '../errors.ts'
 
 /** Names one process for good: a pid alone is reused, after a reboot even soon. */
 export interface ProcessIdentity {
@@ -78,7 +79,7 @@ function answersSignals(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    return errnoOf(error) === 'EPERM'
   }
 }
 

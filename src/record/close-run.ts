@@ -15,18 +15,15 @@ export interface Closing extends PublishOptions {
  * @returns what could not be done, one sentence each; empty when all is recorded
  */
 export async function closeRun(home: Home, event: RunFinished, closing: Closing): Promise<string[]> {
+  const [recorded, logged] = await Promise.allSettled([
+    publish(home, event, closing),
+    appendRunEntry(home, event, closing.spool),
+  ])
   const problems: string[] = []
-  const published = publish(home, event, closing).then(
-    (result) => {
-      if (result.kind === 'failed') problems.push(`the summary could not be updated: ${messageOf(result.error)}`)
-    },
-    (error: unknown) => problems.push(`the run is not in the journal: ${messageOf(error)}`),
-  )
-  try {
-    await appendRunEntry(home, event, closing.spool)
-  } catch (error) {
-    problems.push(`the output is not in the log: ${messageOf(error)}`)
+  if (recorded.status === 'rejected') problems.push(`the run is not in the journal: ${messageOf(recorded.reason)}`)
+  else if (recorded.value.kind === 'failed') {
+    problems.push(`the summary could not be updated: ${messageOf(recorded.value.error)}`)
   }
-  await published
+  if (logged.status === 'rejected') problems.push(`the output is not in the log: ${messageOf(logged.reason)}`)
   return problems
 }

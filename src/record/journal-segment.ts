@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
 import { createExclusively, syncDirectory } from '../platform/atomic-file.ts'
 import { formatSummary, parseSummary, type Summary } from './summary.ts'
+import { errnoOf } from '../errors.ts'
 
 /**
  * The journal is a row of numbered segments, `cron-journal.000001.jsonl` and on; the newest is also
@@ -44,7 +45,7 @@ export function findSegment(home: Home, sequence: number): Segment | null {
   try {
     fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    if (errnoOf(error) === 'ENOENT') return null
     throw error
   }
   try {
@@ -61,7 +62,7 @@ export function listSegments(home: Home): Segment[] {
   try {
     names = fs.readdirSync(home.logs)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if (errnoOf(error) === 'ENOENT') return []
     throw error
   }
   const numbers = names.flatMap((name) => NUMBERED.exec(name)?.[1] ?? []).map(Number)
@@ -127,7 +128,7 @@ function linkUnlessTaken(from: string, to: string): void {
   try {
     fs.linkSync(from, to)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (errnoOf(error) !== 'EEXIST') throw error
   }
 }
 

@@ -149,36 +149,38 @@ function rebuild(home: Home, view: Summary | null): Projection {
   const before = cursorOf(base)
   const tail = before === null ? null : readSegmentAt(home, before)
   const rest = readSegments(segments.slice(start + 1))
-  const events = [...(tail?.events ?? []), ...rest.events]
+  const events = [...(tail?.events ?? []), ...rest.flatMap((lines) => lines.events)]
   return {
     summary: fold(base, events),
     folded: events.length,
     rebuilt: true,
-    skippedLines: rest.skippedLines + (tail?.skippedLines ?? 0),
-    end: rest.end,
+    skippedLines: sumSkipped(rest) + (tail?.skippedLines ?? 0),
+    end: rest.at(-1)?.end ?? null,
   }
 }
 
 interface Lines {
   readonly events: PlacedEvent[]
   readonly skippedLines: number
-  readonly end: ReadEnd | null
+  readonly end: ReadEnd
 }
 
 /** Every event the journal still holds, oldest first; a fact that was appended twice comes once. */
 export function readHistory(home: Home): Pick<Lines, 'events' | 'skippedLines'> {
-  const { events, skippedLines } = readSegments(listSegments(home))
-  return { events: [...new Map(events.map((placed) => [placed.event.id, placed])).values()], skippedLines }
+  const parts = readSegments(listSegments(home))
+  const byId = new Map(parts.flatMap(({ events }) => events).map((placed) => [placed.event.id, placed]))
+  return { events: [...byId.values()], skippedLines: sumSkipped(parts) }
 }
 
 /** The events after a position, or null when that position is not in this journal. */
 function readAfter(home: Home, position: Position): Lines | null {
   let lines = readSegmentAt(home, position)
-  for (let last = lines?.end; lines !== null && last != null; last = lines.end) {
-    const next = findSegment(home, last.segment.sequence + 1)
-    if (next === null) return isReplaced(home, last.segment) ? null : lines
-    if (next.previous !== last.segment.id) return null
-    lines = joined([lines, readSegment(next, 0)])
+  while (lines !== null) {
+    const last = lines.end.segment
+    const next = findSegment(home, last.sequence + 1)
+    if (next === null) return isReplaced(home, last) ? null : lines
+    if (next.previous !== last.id) return null
+    lines = joined(lines, readSegment(next, 0))
   }
   return null
 }
@@ -194,19 +196,23 @@ function readSegmentAt(home: Home, position: Position): Lines | null {
   const segment = findSegment(home, position.sequence)
   if (segment === null || segment.id !== position.segment) return null
   const lines = readSegment(segment, position.offset)
-  return (lines.end?.bytes ?? 0) < position.offset ? null : lines
+  return lines.end.bytes < position.offset ? null : lines
 }
 
-function readSegments(segments: readonly Segment[]): Lines {
-  return joined(segments.map((segment) => readSegment(segment, 0)))
+function readSegments(segments: readonly Segment[]): Lines[] {
+  return segments.map((segment) => readSegment(segment, 0))
 }
 
-function joined(parts: readonly Lines[]): Lines {
+function joined(first: Lines, second: Lines): Lines {
   return {
-    events: parts.flatMap(({ events }) => events),
-    skippedLines: parts.reduce((sum, { skippedLines }) => sum + skippedLines, 0),
-    end: parts.at(-1)?.end ?? null,
+    events: [...first.events, ...second.events],
+    skippedLines: first.skippedLines + second.skippedLines,
+    end: second.end,
   }
+}
+
+function sumSkipped(parts: readonly Lines[]): number {
+  return parts.reduce((sum, { skippedLines }) => sum + skippedLines, 0)
 }
 
 /** Reads whole lines only: what follows the last newline is still being written, or torn. */
@@ -254,7 +260,7 @@ function readFrom(path: string, offset: number): { content: Buffer; bytes: numbe
 export function journalHolds(home: Home, eventId: string): boolean {
   const wanted = `"id":"${eventId}"`
   return listSegments(home)
-    .reverse()
+    .toReversed()
     .some((segment) => readFrom(segment.path, 0).content.includes(wanted))
 }
 

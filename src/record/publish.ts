@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
 import { readBounded, replaceFile } from '../platform/atomic-file.ts'
+import { makeDirectory } from '../platform/make-directory.ts'
 import { withFileLock, type StillHeld } from '../platform/file-lock.ts'
 import { deriveAlerts } from './alerts.ts'
 import type { JobEvent } from './event.ts'
@@ -37,7 +38,7 @@ export type PublishResult =
  * @throws when the event could not be appended, and so is not recorded
  */
 export async function publish(home: Home, event: JobEvent, options: PublishOptions = {}): Promise<PublishResult> {
-  fs.mkdirSync(home.logs, { recursive: true, mode: 0o700 })
+  makeDirectory(home.logs)
   const position = appendEvent(home, event)
   return foldIntoViews(home, { ...options, upTo: position })
 }

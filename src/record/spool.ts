@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
 import { readBounded } from '../platform/atomic-file.ts'
+import { makeDirectory } from '../platform/make-directory.ts'
 import { ownIdentity, type ProcessIdentity } from '../platform/process-identity.ts'
 import type { RunFinished, RunReason } from './event.ts'
 import { SpooledStream, type StreamName } from './spooled-stream.ts'
@@ -47,7 +48,7 @@ export class Spool {
     const manifest = { ...run, ...ownIdentity() }
     const directory = join(home.running, run.run_id)
     const unnamed = join(home.running, `.new-${run.run_id}`)
-    makeDirectory(unnamed, home.running)
+    makeDirectory(unnamed)
     const fd = fs.openSync(join(unnamed, 'run.json'), 'wx', 0o600)
     try {
       fs.writeFileSync(fd, JSON.stringify(manifest, null, 2))
@@ -92,16 +93,6 @@ export class Spool {
   remove(): void {
     for (const name of fs.readdirSync(this.directory)) fs.unlinkSync(join(this.directory, name))
     fs.rmdirSync(this.directory)
-  }
-}
-
-function makeDirectory(path: string, parent: string): void {
-  try {
-    fs.mkdirSync(path, { mode: 0o700 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
-    fs.mkdirSync(path, { mode: 0o700 })
   }
 }
 

@@ -61,9 +61,9 @@ function runIdIn(name: string): string {
 }
 
 function claimantLives(name: string): boolean {
-  const claim = /^\.sweep-(\d+)-(\d*)-/.exec(name)
-  if (claim === null) return false
-  return livenessOf({ ...ownIdentity(), pid: Number(claim[1]), start: claim[2] || null }) === 'alive'
+  const match = /^\.sweep-(\d+)-(\d*)-/.exec(name)
+  if (match === null) return false
+  return livenessOf({ ...ownIdentity(), pid: Number(match[1]), start: match[2] || null }) === 'alive'
 }
 
 function claim(home: Home, name: string, manifest: RunManifest): string | null {

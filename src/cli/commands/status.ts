@@ -120,7 +120,6 @@ async function showJob({ home, flags, now }: CommandInput, job: string, statuses
     return
   }
   const { entry } = status
-  const line = (name: string, value: string): void => print(`${`${name}:`.padEnd(12)}${value}`)
   line('job', job)
   line('status', statusCell(status, now))
   if (entry?.last_run) line('last run', `${entry.last_run} (${describeAge(entry.last_run, now)})`)
@@ -148,4 +147,8 @@ function describeDelivery(entry: SummaryEntry | null, now: Date): string {
 
 function describeAlert(alert: Alert): string {
   return `${alert.message}${alert.acknowledged ? ' (acknowledged)' : ''}`
+}
+
+function line(name: string, value: string): void {
+  print(`${`${name}:`.padEnd(12)}${value}`)
 }
