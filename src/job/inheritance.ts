@@ -59,14 +59,14 @@ function inheritedDescriptors(): number[] {
   } catch {
     return [] // No /proc: descriptors above 2 are not passed on here.
   }
-  return names.map(Number).filter((fd) => fd > 2 && !isOurs(fd))
+  const targets = names.map((name) => [Number(name), linkTarget(Number(name))] as const)
+  return targets.filter(([fd, target]) => fd > 2 && target !== null && !isOurs(target, targets)).map(([fd]) => fd)
 }
 
-/** Node's own descriptors: event queues, and pipes to itself, which are non-blocking. */
-function isOurs(fd: number): boolean {
-  const target = linkTarget(fd)
-  if (target === null || target.startsWith('anon_inode:')) return true
-  return target.startsWith('pipe:') && (openFlags(fd) & fs.constants.O_NONBLOCK) !== 0
+/** Node's own descriptors: event queues, and pipes to itself, of which it holds both ends. */
+function isOurs(target: string, targets: ReadonlyArray<readonly [number, string | null]>): boolean {
+  if (target.startsWith('anon_inode:')) return true
+  return target.startsWith('pipe:') && targets.filter(([, other]) => other === target).length > 1
 }
 
 function linkTarget(fd: number): string | null {

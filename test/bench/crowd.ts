@@ -8,37 +8,48 @@ import { budget, type Row } from './row.ts'
 
 const RUNS = 200
 const START_LIMIT_MS = 120_000
-// Waiting to open a fifo costs nothing, and all who wait are released at once; 200 loops around `sleep` would
-// keep the machine from starting the rest.
-const JOB = ': > "$1/$$"; : < "$2"'
+/** Says that it is there, then waits for the end of its input. */
+const JOB = ': > "$1/$$"; read -r line || :'
 
 /** Many runs of one job that end together, and all have to put their outcome into the same files. */
 export async function measureCrowd(context: BenchContext): Promise<{ rows: Row[]; complaint: string | null }> {
   const base = createBase(context, 'crowd')
   const arrivals = join(base, 'arrivals')
-  const gate = join(base, 'gate')
   const messages = join(base, 'messages')
   mkdirSync(arrivals)
   const env = bareEnvironment(context, base)
-  await timeRun(['mkfifo', gate], { env })
-  const command = [...context.cronwrap, '--job', 'crowd', '--', 'sh', '-c', JOB, 'sh', arrivals, gate]
+  const gate = await createGate(join(base, 'gate'), env)
   const stderr = openSync(messages, 'a')
+  const command = [...context.cronwrap, '--job', 'crowd', '--', 'sh', '-c', JOB, 'sh', arrivals]
   const ended: Promise<Ended>[] = []
   let releasedAt: number
   let results: readonly Ended[]
   try {
-    for (let run = 0; run < RUNS; run++) ended.push(start(command, { env, stdio: ['ignore', 'ignore', stderr] }).ended)
+    for (let run = 0; run < RUNS; run++) {
+      ended.push(start(command, { env, stdio: [gate.input, 'ignore', stderr] }).ended)
+      // Lets signals in: starting them all at a stretch would take a second.
+      await sleep(1)
+    }
     await waitForAll(arrivals, ended)
   } finally {
     releasedAt = performance.now()
-    // For reading too: a fifo that is opened for writing only waits for a reader.
-    const openGate = openSync(gate, 'r+')
+    gate.open()
     results = await Promise.all(ended)
-    closeSync(openGate)
-    closeSync(stderr)
+    for (const fd of [gate.input, stderr]) closeSync(fd)
   }
   const seconds = (performance.now() - releasedAt) / 1000
   return report(base, seconds, results, readFileSync(messages, 'utf8'))
+}
+
+/**
+ * One input for all, that ends when we close our side of it: they are released at the same moment, at
+ * no cost while they wait, and also if we are killed.
+ */
+async function createGate(path: string, env: NodeJS.ProcessEnv): Promise<{ input: number; open: () => void }> {
+  await timeRun(['mkfifo', path], { env })
+  // First for both directions: to open one end only waits for the other.
+  const ourSide = openSync(path, 'r+')
+  return { input: openSync(path, 'r'), open: () => closeSync(ourSide) }
 }
 
 /** Until each run has come to its job, or has ended without. */

@@ -36,7 +36,7 @@ export async function measureStartUp(
   expectRecorded(base, rounds + 1)
   const bases = times.get(reference.name) ?? []
   const rows = contestants.map((contestant) => rowOf(contestant, times.get(contestant.name) ?? [], bases))
-  return { rows: [{ what: `START-UP (${rounds} rounds)` }, ...rows], leftOut }
+  return { rows: [{ what: `START-UP (rounds: ${rounds})` }, ...rows], leftOut }
 }
 
 /** Later versions of Node start sooner, and what we add does not shrink as much. */

@@ -29,7 +29,7 @@ export async function measureThroughput(context: BenchContext): Promise<Row[]> {
   expectRecorded(base, ROUNDS)
   const ratio = medianRatio(ourTimes, teeTimes)
   return [
-    { what: `THROUGHPUT of 1 GiB (${ROUNDS} rounds)` },
+    { what: `THROUGHPUT of 1 GiB (rounds: ${ROUNDS})` },
     { what: `${JOB} | tee FILE`, result: speed(teeTimes), ratio: 1 },
     {
       what: `cronwrap -- sh -c '${JOB}'`,
