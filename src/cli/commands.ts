@@ -10,6 +10,7 @@ import { repairCommand } from './commands/repair.ts'
 import { runsCommand } from './commands/runs.ts'
 import { statusCommand } from './commands/status.ts'
 import { summaryCommand } from './commands/summary.ts'
+import { reportError } from './report-error.ts'
 import { printHelp, printVersion } from './program.ts'
 
 const COMMANDS: readonly Command[] = [
@@ -25,8 +26,20 @@ const COMMANDS: readonly Command[] = [
 
 const HELP_FLAG = { takesValue: false, short: 'h', description: 'Print this help' }
 
-/** @returns the exit code */
+/**
+ * Runs one subcommand and reports its errors: this file and the one that runs jobs are bundled apart,
+ * and a CronwrapError of one is not the other's.
+ * @returns the exit code
+ */
 export async function runSubcommand(name: string, words: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(name, words)
+  } catch (error) {
+    return reportError(error, { json: words.includes('--json') })
+  }
+}
+
+async function dispatch(name: string, words: readonly string[]): Promise<number> {
   endQuietlyWithoutReader()
   if (name === '--version' || name === '-v') return printVersion()
   const command = COMMANDS.find((each) => each.name === name)

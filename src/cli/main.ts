@@ -39,5 +39,5 @@ function refuseMistyped(word: string): void {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  process.exitCode = reportError(error, { json: process.argv.includes('--json') })
+  process.exitCode = reportError(error, { json: false })
 })

@@ -31,7 +31,9 @@ test.each([
   await using rig = createRig()
   const views = watchViews(rig)
   const script = 'while [ ! -e go ]; do sleep 0.2; done; exit 1'
-  const runs = Array.from({ length: 200 }, (_unused, index) => rig.run(['--job', jobOf(index), '--', 'sh', '-c', script]))
+  const runs = Array.from({ length: 200 }, (_unused, index) =>
+    rig.run(['--job', jobOf(index), '--', 'sh', '-c', script]),
+  )
   await until('all are running', () => rig.running().length === 200, 60_000)
   rig.write('go', '')
   const results = await Promise.all(runs)

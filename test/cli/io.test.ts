@@ -253,7 +253,9 @@ test('28: descriptors, umask, priority, limits and environment reach the job unc
   rig.write('three', 'from-three\n')
   rig.write('job.sh', script)
   const bare = await rig.shell(`${run}; export FOO=bar; env odd.name=1 nice -n 5 sh job.sh; true`)
-  const wrapped = await rig.shell(`${run}; export FOO=bar; env odd.name=1 nice -n 5 ${RUN} --job inherit -- sh job.sh; true`)
+  const wrapped = await rig.shell(
+    `${run}; export FOO=bar; env odd.name=1 nice -n 5 ${RUN} --job inherit -- sh job.sh; true`,
+  )
   expect(bare.stdout).toMatch(/^from-three\n0027\n5\n300\n0\nbar/)
   expect(wrapped.stdout.replace('inherit 36', ' 0')).toBe(bare.stdout)
   expect(fs.readFileSync(rig.path('four'), 'utf8')).toBe('to-four\n')
