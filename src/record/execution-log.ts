@@ -19,7 +19,7 @@ import {
   type StreamName,
 } from './spooled-stream.ts'
 
-/** A log is closed at this size … */
+/** A log is closed at this size, give or take the entries of runs that end at the same moment … */
 export const LOG_MAX_BYTES: number = 10 * 1024 * 1024
 /** … and this many closed ones are kept beside it, `{job}.log.1` the newest. */
 export const LOGS_KEPT = 5

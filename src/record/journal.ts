@@ -25,6 +25,7 @@ export const SEGMENT_MAX_BYTES: number = 8 * 1024 * 1024
 /** Closed segments kept beside the open one. */
 const SEGMENTS_KEPT = 8
 
+const NEWLINE = 0x0a
 const MAX_EVENT_BYTES = 64 * 1024
 
 /**
@@ -162,6 +163,8 @@ function rebuild(home: Home, view: Summary | null): Projection {
 interface Lines {
   readonly events: PlacedEvent[]
   readonly skippedLines: number
+  /** What was read begins with a newline. */
+  readonly startsAfterLine: boolean
   readonly end: ReadEnd
 }
 
@@ -195,8 +198,9 @@ function isReplaced(home: Home, last: Segment): boolean {
 function readSegmentAt(home: Home, position: Position): Lines | null {
   const segment = findSegment(home, position.sequence)
   if (segment === null || segment.id !== position.segment) return null
-  const lines = readSegment(segment, position.offset)
-  return lines.end.bytes < position.offset ? null : lines
+  // A line of ours ended there; if none does now, the file was cut or rewritten.
+  const lines = readSegment(segment, position.offset - 1)
+  return lines.startsAfterLine ? lines : null
 }
 
 function readSegments(segments: readonly Segment[]): Lines[] {
@@ -207,6 +211,7 @@ function joined(first: Lines, second: Lines): Lines {
   return {
     events: [...first.events, ...second.events],
     skippedLines: first.skippedLines + second.skippedLines,
+    startsAfterLine: first.startsAfterLine,
     end: second.end,
   }
 }
@@ -221,7 +226,7 @@ function readSegment(segment: Segment, from: number): Lines {
   const events: PlacedEvent[] = []
   let skippedLines = 0
   let start = 0
-  for (let end = content.indexOf(0x0a); end !== -1; end = content.indexOf(0x0a, start)) {
+  for (let end = content.indexOf(NEWLINE); end !== -1; end = content.indexOf(NEWLINE, start)) {
     const line = content.toString('utf8', start, end)
     start = end + 1
     if (line === '' || line.startsWith('{"type":"journal.')) continue
@@ -229,7 +234,7 @@ function readSegment(segment: Segment, from: number): Lines {
     if (event === null) skippedLines += 1
     else events.push({ event, position: { sequence: segment.sequence, segment: segment.id, offset: from + start } })
   }
-  return { events, skippedLines, end: { segment, bytes } }
+  return { events, skippedLines, startsAfterLine: content[0] === NEWLINE, end: { segment, bytes } }
 }
 
 function readCheckpoint(segment: Segment | undefined): Summary | null {
