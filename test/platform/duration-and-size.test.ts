@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatDuration, parseDuration } from '../../src/platform/duration.ts'
 import { formatSize, parseSize } from '../../src/platform/size.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import fs from 'fs-extra'
 import { expect, test } from 'vitest'
 import { LOG_MAX_BYTES } from '../../src/record/execution-log.ts'

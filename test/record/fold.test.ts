@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { deriveAlerts } from '../../src/record/alerts.ts'
 import type { Delivery, JobEvent, RunFinished } from '../../src/record/event.ts'
@@ -101,7 +101,7 @@ describe('the fold', () => {
       fc.property(fc.array(anyEvent, { minLength: 1, maxLength: 40 }), fc.nat(39), (events, from) => {
         const all = placed(events)
         const once = fold(EMPTY, all)
-        expect(formatSummary(fold(once, all.slice(from % all.length).reverse()))).toBe(formatSummary(once))
+        expect(formatSummary(fold(once, all.slice(from % all.length).toReversed()))).toBe(formatSummary(once))
       }),
     )
   })
