@@ -6,8 +6,8 @@ import { newRunId } from '../platform/run-id.ts'
 import type { RunStatus } from '../record/event.ts'
 import type { StreamName } from '../record/spooled-stream.ts'
 import type { Outcome } from './outcome.ts'
-import { runFinishedEvent } from './run-event.ts'
-import { RunRecord, type RecordedJob } from './run-record.ts'
+import { runFinishedEvent, type RecordedJob } from './run-event.ts'
+import { RunRecord } from './run-record.ts'
 
 /** A run that something else executed. */
 export interface RecordRunRequest extends Partial<RecordedJob['options']> {

@@ -1,12 +1,21 @@
 import { hostname } from 'node:os'
+import type { Home } from '../config/base-directory.ts'
+import type { RunOptions } from '../config/run-options.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
 import { describeEnd, printable } from '../record/outcome-text.ts'
 import type { Outcome } from './outcome.ts'
-import type { RecordedJob } from './run-record.ts'
 
 const MAX_COMMAND_BYTES = 4096
 const MAX_ERROR_CHARS = 300
+
+/** What is recorded of a job whoever runs it. */
+export interface RecordedJob {
+  readonly home: Home
+  readonly job: string
+  readonly command: readonly string[]
+  readonly options: Pick<RunOptions, 'maxOutputBytes' | 'alertAfter' | 'expectDelivery' | 'deliveryGraceMs'>
+}
 
 export interface RunFacts {
   readonly runId: string

@@ -1,5 +1,4 @@
 import type { Home } from '../config/base-directory.ts'
-import type { RunOptions } from '../config/run-options.ts'
 import { messageOf } from '../errors.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
@@ -14,19 +13,11 @@ import {
   type SpooledStream,
   type StreamName,
 } from '../record/spooled-stream.ts'
-import { limitCommand } from './run-event.ts'
+import { limitCommand, type RecordedJob } from './run-event.ts'
 
 /** A run shorter than this needs no marker that survives a power cut: its end is recorded at once. */
 const SYNC_AFTER_MS = 250
 const LAST_WORDS_BYTES = 4096
-
-/** What is recorded of a job whoever runs it. */
-export interface RecordedJob {
-  readonly home: Home
-  readonly job: string
-  readonly command: readonly string[]
-  readonly options: Pick<RunOptions, 'maxOutputBytes' | 'alertAfter' | 'expectDelivery' | 'deliveryGraceMs'>
-}
 
 /**
  * The record of one run while it lasts. Nothing here throws: what cannot be recorded becomes a
