@@ -63,6 +63,6 @@ function readFlag(
     return { name: positive, value: 'false', takesValue: false }
   const known = nearest(name, [...specs.keys()])
   throw new CronwrapError('USAGE', `unknown option ${equals === -1 ? word : word.slice(0, equals)}`, {
-    hint: known === undefined ? 'see cronwrap --help' : `did you mean --${known}?`,
+    hint: known === undefined ? 'see --help' : `did you mean --${known}?`,
   })
 }

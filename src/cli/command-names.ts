@@ -11,5 +11,3 @@ export const COMMAND_NAMES: readonly string[] = [
   'repair',
   'help',
 ]
-
-export const GLOBAL_FLAGS: readonly string[] = ['--help', '-h', '--version', '-v']

@@ -11,7 +11,7 @@ import { runsCommand } from './commands/runs.ts'
 import { statusCommand } from './commands/status.ts'
 import { summaryCommand } from './commands/summary.ts'
 import { reportError } from './report-error.ts'
-import { printHelp, printVersion } from './program.ts'
+import { printHelp } from './program.ts'
 
 const COMMANDS: readonly Command[] = [
   deliveryCommand,
@@ -41,7 +41,6 @@ export async function runSubcommand(name: string, words: readonly string[]): Pro
 
 async function dispatch(name: string, words: readonly string[]): Promise<number> {
   endQuietlyWithoutReader()
-  if (name === '--version' || name === '-v') return printVersion()
   const command = COMMANDS.find((each) => each.name === name)
   if (command === undefined) return printHelp(COMMANDS, name === 'help' ? words[0] : name)
   const flags = new Map([...command.flags, ['home', HOME_FLAG], ['help', HELP_FLAG]])
@@ -60,7 +59,6 @@ async function dispatch(name: string, words: readonly string[]): Promise<number>
 /** `cronwrap status | head -1` closes the pipe on us; that is no error of anybody's. */
 function endQuietlyWithoutReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(0)
+    process.exit(error.code === 'EPIPE' ? 0 : reportError(error, { json: false }))
   })
 }

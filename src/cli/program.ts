@@ -13,11 +13,6 @@ export function printHelp(commands: readonly Command[], topic: string | undefine
   return 0
 }
 
-export function printVersion(): number {
-  process.stdout.write(`cronwrap ${CRONWRAP_VERSION}\n`)
-  return 0
-}
-
 function programHelp(commands: readonly Command[]): CAC {
   const cli = cac('cronwrap')
   cli.usage('[run] [options] -- command args…\n  $ cronwrap <command> [options]')
@@ -26,6 +21,7 @@ function programHelp(commands: readonly Command[]): CAC {
   cli.option('--home <dir>', HOME_FLAG.description)
   for (const [name, { placeholder, description }] of RUN_OPTIONS)
     cli.option(`--${name} ${placeholder ?? ''}`.trim(), description)
+  cli.option('-v, --version', 'Print the version')
   cli.help((sections) => [
     ...sections
       .filter(({ title }) => title === undefined || !title.startsWith('For more info'))
@@ -80,7 +76,7 @@ function wrapLine(text: string): string[] {
 }
 
 const SETTINGS =
-  '  Each option can also be set as CRONWRAP_<NAME> in the environment (CRONWRAP_KILL_AFTER=10s) and in cronwrap.json in the base directory: {"defaults": {"timeout": "1h"}, "jobs": {"backup": {"kill_after": "10s"}}}. The flag counts first, then the environment, the job, the defaults.'
+  '  Durations are written as 30s, 5m or 1h30m, sizes as 512KiB or 10MiB. Each option but --home can also be set as CRONWRAP_<NAME> in the environment (CRONWRAP_KILL_AFTER=10s), and each but --job in cronwrap.json in the base directory: {"defaults": {"timeout": "1h"}, "jobs": {"backup": {"kill_after": "10s"}}}. The flag counts first, then the environment, the job, the defaults.'
 
 const EXIT_CODES = `  The job's own code; 128+n when signal n ended it; 124 after --timeout;
   126 not executable; 127 not found; 125 cronwrap was misused; 75 skipped by

@@ -2,7 +2,9 @@ import { resolveHome } from '../config/base-directory.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
 import { RUN_OPTIONS } from '../config/run-options.ts'
 import { CronwrapError } from '../errors.ts'
-import { runJob, type RunResult } from '../job/run-job.ts'
+import { say } from '../job/pass-through.ts'
+import { runJob } from '../job/run-job.ts'
+import type { RunFinished } from '../record/event.ts'
 import { logPath } from '../record/execution-log.ts'
 import { describeDuration, describeEnd } from '../record/outcome-text.ts'
 import { readWords, type FlagSpec } from './argv.ts'
@@ -11,6 +13,7 @@ import { readWords, type FlagSpec } from './argv.ts'
 export const RUN_FLAGS: ReadonlyMap<string, FlagSpec> = new Map([
   ['job', { takesValue: true }],
   ['home', { takesValue: true }],
+  ['help', { takesValue: false, short: 'h' }],
   ...[...RUN_OPTIONS].map(([name, { placeholder }]): [string, FlagSpec] => [
     name,
     { takesValue: placeholder !== null },
@@ -31,26 +34,26 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   }
   const home = resolveHome(flags.get('home'), process.env)
   const { job, options, warnings } = resolveRunOptions(flags, command, process.env, home)
-  for (const warning of warnings) warn(warning)
-  const result = await runJob({ ...options, command, job, home: home.base, forwardSignals: true })
-  if (result.notStarted !== null) warn(result.notStarted)
-  if (result.problems[0] !== undefined) warn(oneLine(result.problems[0], result.problems.length - 1))
+  const warned = warnings.map(warn)
+  const result = await runJob({ ...options, command, job, home: home.base, transparent: true })
+  if (result.notStarted !== null) warned.push(warn(result.notStarted))
+  const [problem, ...more] = result.problems
+  // What keeps us from recording mostly shows at each step: the first says it.
+  if (problem !== undefined) warned.push(warn(more.length === 0 ? problem : `${problem} (and ${more.length} more)`))
+  await Promise.all(warned)
   if (options.onFailureLine && result.run?.status === 'error') {
-    process.stdout.write(`${failureLine(result)}; log: ${logPath(home, job)}\n`)
+    await say(process.stdout, `${result.endsLine ? '' : '\n'}${failureLine(result.run)}; log: ${logPath(home, job)}\n`)
   }
   return result.exitCode
 }
 
-/** What keeps us from recording mostly shows at each step: the first says it. */
-function oneLine(problem: string, more: number): string {
-  return more === 0 ? problem : `${problem} (and ${more} more)`
+function failureLine(run: RunFinished): string {
+  const end = describeEnd(run)
+  const why = run.last_error === null || run.last_error.startsWith(end) ? '' : `: ${run.last_error}`
+  return `${run.job} failed: ${end} after ${describeDuration(run.duration_ms)}${why}`
 }
 
-function failureLine({ job, run }: RunResult): string {
-  if (run === null) return ''
-  return `${job} failed: ${describeEnd(run)} after ${describeDuration(run.duration_ms)}`
-}
-
-function warn(text: string): void {
-  process.stderr.write(`cronwrap: ${text.replaceAll('\n', ' ')}\n`)
+/** Not awaited before the job has ended: a reader of ours that does not read must not delay it. */
+function warn(text: string): Promise<void> {
+  return say(process.stderr, `cronwrap: ${text.replaceAll('\n', ' ')}\n`)
 }

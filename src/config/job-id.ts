@@ -49,7 +49,7 @@ export function deriveJobId(command: readonly string[]): string {
 function scriptOf(args: readonly string[]): string | undefined {
   const moduleFlag = args.indexOf('-m')
   if (moduleFlag !== -1 && args.slice(0, moduleFlag).every((arg) => arg.startsWith('-'))) return args[moduleFlag + 1]
-  const inline = args.findIndex((arg) => arg === '-c' || arg === '-e')
+  const inline = args.findIndex((arg) => /^-[a-z]*[ce]$/.test(arg))
   const files = args.slice(0, inline === -1 ? undefined : inline).filter((arg) => !arg.startsWith('-'))
   return files.find((arg) => SCRIPT.test(arg)) ?? (inline === -1 ? files[0] : undefined)
 }

@@ -84,7 +84,8 @@ function tryToSet(values: Map<string, unknown>, name: string, text: string, wher
   try {
     values.set(spec.key, spec.parse(text))
   } catch (error) {
-    warnings.push(`${where}: ${messageOf(error)}; ignored`)
+    const hint = error instanceof CronwrapError && error.hint !== undefined ? ` (${error.hint})` : ''
+    warnings.push(`${where}: ${messageOf(error)}${hint}; ignored`)
   }
 }
 

@@ -70,7 +70,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'timeoutMs',
       placeholder: '<duration>',
-      description: 'TERM the job and its descendants after this long (exit code 124)',
+      description: 'TERM the job and its descendants after this long, with exit code 124 (0: never)',
       fallback: null,
       parse: parseDuration,
     }),
@@ -80,7 +80,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'killAfterMs',
       placeholder: '<duration>',
-      description: 'KILL what is left this long after the timeout',
+      description: 'KILL what is left this long after the timeout (10s)',
       fallback: 10_000,
       parse: parseDuration,
     }),
@@ -90,7 +90,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'drainMs',
       placeholder: '<duration>',
-      description: 'Read on this long when a process left behind holds the output',
+      description: 'Read on this long when a process left behind holds the output (2s)',
       fallback: 2_000,
       parse: parseDuration,
     }),
@@ -100,7 +100,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'tee',
       placeholder: '<which>',
-      description: `What passes through: ${TEE_MODES.join(', ')}`,
+      description: `What passes through: ${TEE_MODES.join(', ')} (both)`,
       fallback: 'both',
       parse: oneOf(TEE_MODES),
     }),
@@ -120,7 +120,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'overlap',
       placeholder: '<mode>',
-      description: `While the last run is still going: ${OVERLAP_MODES.join(', ')}`,
+      description: `While another run is going: ${OVERLAP_MODES.join(', ')} (allow)`,
       fallback: 'allow',
       parse: oneOf(OVERLAP_MODES),
     }),
@@ -130,7 +130,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'skipExitCode',
       placeholder: '<code>',
-      description: 'Exit code of a run that --overlap skipped',
+      description: 'Exit code of a run that --overlap skipped (75)',
       fallback: 75,
       parse: wholeNumber(0, 255),
     }),
@@ -140,7 +140,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'retries',
       placeholder: '<n>',
-      description: 'Run a failed job again, up to n times',
+      description: 'Run a failed job again, up to n times (0)',
       fallback: 0,
       parse: wholeNumber(0, 1000),
     }),
@@ -150,7 +150,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'retryDelayMs',
       placeholder: '<duration>',
-      description: 'Wait before the first retry; doubles with each',
+      description: 'Wait before the first retry; doubles with each (5s)',
       fallback: 5_000,
       parse: parseDuration,
     }),
@@ -170,7 +170,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'maxOutputBytes',
       placeholder: '<size>',
-      description: 'Keep this much of each stream; of more, the first and last halves',
+      description: 'Keep this much of each stream; of more, the first and last halves (10MiB)',
       fallback: 10 * 1024 * 1024,
       parse: parseSize,
     }),
@@ -180,7 +180,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'alertAfter',
       placeholder: '<n>',
-      description: 'Failures in a row that make an alert',
+      description: 'Failures in a row that make an alert (3)',
       fallback: 3,
       parse: wholeNumber(1, 1_000_000),
     }),
@@ -190,7 +190,8 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'expectDelivery',
       placeholder: null,
-      description: 'A message follows each success: alert when none is recorded',
+      description:
+        'A message follows each success: alert when none is recorded (after the first one that is; --no-expect-delivery: never)',
       fallback: null,
       parse: yesOrNo,
     }),
@@ -200,7 +201,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'deliveryGraceMs',
       placeholder: '<duration>',
-      description: 'How long that message may take',
+      description: 'How long that message may take (10m)',
       fallback: 10 * 60_000,
       parse: parseDuration,
     }),
@@ -210,7 +211,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'okCodes',
       placeholder: '<list>',
-      description: 'Exit codes that count as success and are returned as 0, e.g. 0,3',
+      description: 'Exit codes that count as success and are returned as 0 (0); of 0,3 a 3 too',
       fallback: [0],
       parse: exitCodes,
     }),

@@ -8,7 +8,6 @@ import type { PassThrough } from './pass-through.ts'
 import type { SignalRelay } from './signals.ts'
 import { monotonicMs } from '../platform/clock.ts'
 
-/** After a signal the supervisor's KILL may be near, so what still holds the output is not waited for. */
 const HURRIED_DRAIN_MS = 50
 
 /** Where one of the job's streams goes: into the record, and on to our own stream. */
@@ -25,11 +24,15 @@ export interface AttemptRequest {
   readonly relay: SignalRelay
   /** `NAME=value` in the environment of the job and all it starts. */
   readonly mark: string
+  /** Called with the pid of each job that was started. */
+  readonly onStart: (pid: number) => void
 }
 
 export interface AttemptResult {
   readonly exit: AttemptExit
   readonly timedOut: boolean
+  /** The first signal that asked us to end before the job did. */
+  readonly interruptedBy: NodeJS.Signals | null
   readonly durationMs: number
   readonly outputHeld: boolean
 }
@@ -39,40 +42,43 @@ export async function runAttempt(request: AttemptRequest): Promise<AttemptResult
   const { options, relay } = request
   const startedAt = monotonicMs()
   const start = await startChild(request.child)
-  if (start.kind === 'failed')
-    return { exit: start.exit, timedOut: false, durationMs: since(startedAt), outputHeld: false }
+  if (start.kind === 'failed') {
+    const { interruptedBy } = relay
+    return { exit: start.exit, timedOut: false, interruptedBy, durationMs: since(startedAt), outputHeld: false }
+  }
   const { child } = start
+  request.onStart(child.pid)
   relay.attach(child.pid)
-  const deadline =
-    options.timeoutMs === null
-      ? null
-      : new Deadline({
-          pid: child.pid,
-          mark: request.mark,
-          timeoutMs: options.timeoutMs,
-          killAfterMs: options.killAfterMs,
-        })
+  const deadline = options.timeoutMs ? new Deadline({ ...limitsOf(options), pid: child.pid, mark: request.mark }) : null
   const streams = [connect(child.stdout, request.stdout), connect(child.stderr, request.stderr)]
 
   const exit = await child.exit
   relay.detach()
+  const { interruptedBy } = relay
   await deadline?.settle()
   const durationMs = since(startedAt)
-  const drainMs = relay.interruptedBy === null ? options.drainMs : Math.min(options.drainMs, HURRIED_DRAIN_MS)
-  for (const stream of streams) stream.abandonAfter(drainMs)
+  for (const stream of streams) stream.drain(options.drainMs)
+  // After a signal the supervisor's KILL may be near: what still holds the output is not waited for.
+  void relay.interrupted.then(() =>
+    streams.forEach((stream) => stream.drain(Math.min(options.drainMs, HURRIED_DRAIN_MS))),
+  )
   const ends = await Promise.all(streams.map((stream) => stream.ended))
   request.stdout.spooled?.close()
   request.stderr.spooled?.close()
   const outputHeld = ends.includes('held')
   if (!outputHeld) child.recyclePipes()
-  return { exit, timedOut: deadline?.timedOut ?? false, durationMs, outputHeld }
+  return { exit, timedOut: deadline?.timedOut ?? false, interruptedBy, durationMs, outputHeld }
+}
+
+function limitsOf({ timeoutMs, killAfterMs }: RunOptions): { timeoutMs: number; killAfterMs: number } {
+  return { timeoutMs: timeoutMs ?? 0, killAfterMs }
 }
 
 function connect(input: ConstructorParameters<typeof OutputStream>[0], outlet: Outlet): OutputStream {
   return new OutputStream(input, (chunk, source) => {
     // The record first: what has been passed on must not be missing from it.
     outlet.spooled?.write(chunk)
-    outlet.passThrough?.write(chunk, source)
+    return outlet.passThrough?.write(chunk, source) ?? false
   })
 }
 

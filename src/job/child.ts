@@ -9,6 +9,9 @@ import { explainUnusable } from '../platform/find-program.ts'
 import type { Inheritance } from './inheritance.ts'
 import type { AttemptExit } from './outcome.ts'
 
+/** A long PATH says no more than its beginning in a message for people. */
+const MAX_PATH_SHOWN = 120
+
 export interface ChildRequest {
   readonly command: readonly string[]
   readonly cwd: string | null
@@ -60,16 +63,12 @@ export async function startChild(request: ChildRequest): Promise<StartResult> {
     closeAll(fifos.map(({ readFd }) => readFd))
     return { kind: 'failed', exit: await exit }
   }
-  const [stdout, stderr] = fifos.length === 2 ? fifos.map(({ readFd }) => readFd) : [child.stdout, child.stderr]
+  // Without FIFOs the streams are Node's own pipes, which then exist.
+  const stdout = fifos[0]?.readFd ?? (child.stdout as Readable)
+  const stderr = fifos[1]?.readFd ?? (child.stderr as Readable)
   return {
     kind: 'started',
-    child: {
-      pid: child.pid,
-      exit,
-      stdout: stdout ?? -1,
-      stderr: stderr ?? -1,
-      recyclePipes: () => recycle(fifos, request.pipes),
-    },
+    child: { pid: child.pid, exit, stdout, stderr, recyclePipes: () => recycle(fifos, request.pipes) },
   }
 }
 
@@ -118,9 +117,16 @@ function stdio(fifos: readonly Fifo[], descriptors: readonly number[]): StdioOpt
 
 function explainCwd(cwd: string | null): AttemptExit | null {
   if (cwd === null) return null
-  const stat = fs.statSync(cwd, { throwIfNoEntry: false })
-  if (stat?.isDirectory()) return null
-  return { kind: 'not-started', reason: 'not-executable', detail: `the working directory ${cwd} is not a directory` }
+  try {
+    if (fs.statSync(cwd).isDirectory()) return null
+    return { kind: 'not-started', reason: 'not-executable', detail: `the working directory ${cwd} is not a directory` }
+  } catch (error) {
+    return {
+      kind: 'not-started',
+      reason: 'not-executable',
+      detail: `the working directory cannot be used: ${messageOf(error)}`,
+    }
+  }
 }
 
 /** With a prefix the prefix is what gets spawned, so the job's own program is looked up here. */
@@ -146,8 +152,12 @@ function notStarted(request: ChildRequest, reason: 'not-found' | 'not-executable
   if (reason === 'not-executable') return { kind: 'not-started', reason, detail: `${command} is not executable` }
   const where = command.includes('/')
     ? 'or its interpreter does not exist'
-    : `is not in PATH=${request.env['PATH'] ?? ''}`
+    : `was not found in PATH=${short(request.env['PATH'] ?? '')}`
   return { kind: 'not-started', reason, detail: `${command} ${where}` }
+}
+
+function short(text: string): string {
+  return text.length <= MAX_PATH_SHOWN ? text : `${text.slice(0, MAX_PATH_SHOWN)}…`
 }
 
 function closeAll(fds: readonly number[]): void {

@@ -6,11 +6,9 @@ import {
   withEnvironment,
   type TreeProcess,
 } from '../platform/process-tree.ts'
-import { monotonicMs, sleep } from '../platform/clock.ts'
+import { monotonicMs, schedule, sleep } from '../platform/clock.ts'
 
 const POLL_MS = 25
-/** setTimeout takes 25 days at most and fires at once for more. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 /** A tree that forks while it is killed needs more than one look; one that never ends would be a fork bomb. */
 const KILL_ROUNDS = 40
 
@@ -23,7 +21,7 @@ export class Deadline {
   readonly #pid: number
   readonly #mark: string
   readonly #killAfterMs: number
-  #timer: NodeJS.Timeout | undefined
+  readonly #cancel: () => void
   readonly #job: TreeProcess | undefined
   #tree: TreeProcess[] = []
   #killAt = Infinity
@@ -35,17 +33,12 @@ export class Deadline {
     this.#mark = limits.mark
     this.#killAfterMs = limits.killAfterMs
     this.#job = listProcesses().find(({ pid }) => pid === limits.pid)
-    this.#arm(limits.timeoutMs)
-  }
-
-  #arm(leftMs: number): void {
-    const next = (): void => (leftMs > MAX_TIMER_MS ? this.#arm(leftMs - MAX_TIMER_MS) : this.#expire())
-    this.#timer = setTimeout(next, Math.min(leftMs, MAX_TIMER_MS))
+    this.#cancel = schedule(() => this.#expire(), limits.timeoutMs)
   }
 
   /** Call when the job has ended; resolves when nothing of a timed-out job is left. */
   async settle(): Promise<void> {
-    clearTimeout(this.#timer)
+    this.#cancel()
     await this.#enforcement
   }
 

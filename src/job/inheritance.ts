@@ -3,9 +3,8 @@ import { basename } from 'node:path'
 import { findProgram } from '../platform/find-program.ts'
 
 /**
- * What Node takes from a program's inheritance, given back to the job: descriptors above 2, which
- * Node marks close-on-exec; the soft limit on open files, which it raises; a HUP ignored by nohup(1),
- * which it resets. Limits and HUP are restored by small programs that replace themselves by the job.
+ * What Node takes from a program's inheritance, given back to the job: descriptors above 2, which Node
+ * marks close-on-exec, and a HUP ignored by nohup(1), which it resets and nohup itself sets again.
  */
 export interface Inheritance {
   /** Put before the job's command; empty when there is nothing to restore. */
@@ -15,18 +14,12 @@ export interface Inheritance {
   readonly ignoresHangup: boolean
 }
 
+export const NOTHING_INHERITED: Inheritance = { prefix: [], descriptors: [], ignoresHangup: false }
+
 export function readInheritance(env: NodeJS.ProcessEnv): Inheritance {
   const ignoresHangup = startedByNohup(env)
-  const softLimit = loweredFileLimit()
-  const prlimit = softLimit === null ? null : findProgram('prlimit', env)
-  return {
-    prefix: [
-      ...(prlimit === null ? [] : [prlimit, `--nofile=${softLimit}:`, '--']),
-      ...(ignoresHangup ? ['nohup', '--'] : []),
-    ],
-    descriptors: inheritedDescriptors(),
-    ignoresHangup,
-  }
+  const nohup = ignoresHangup ? findProgram('nohup', env) : null
+  return { prefix: nohup === null ? [] : [nohup, '--'], descriptors: inheritedDescriptors(), ignoresHangup }
 }
 
 /**
@@ -38,18 +31,6 @@ function startedByNohup(env: NodeJS.ProcessEnv): boolean {
     basename(env['_'] ?? '') === 'nohup' ||
     (linkTarget(0) === '/dev/null' && (openFlags(0) & 0o3) === fs.constants.O_WRONLY)
   )
-}
-
-/** The parent's soft limit on open files where it is lower than ours, which Node has raised. */
-function loweredFileLimit(): number | null {
-  const ours = softFileLimit('self')
-  const parents = softFileLimit(String(process.ppid))
-  return ours !== null && parents !== null && parents < ours ? parents : null
-}
-
-function softFileLimit(pid: string): number | null {
-  const limit = /^Max open files\s+(\d+)/m.exec(readProc(`/proc/${pid}/limits`))?.[1]
-  return limit === undefined ? null : Number(limit)
 }
 
 function inheritedDescriptors(): number[] {

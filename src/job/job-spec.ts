@@ -5,7 +5,7 @@ import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../config/run-options.ts'
 import { CronwrapError } from '../errors.ts'
 
 /** What to run; every option of the run has the default that `cronwrap --help` names. */
-export interface RunRequest extends Partial<RunOptions> {
+export interface RunRequest extends Partial<Omit<RunOptions, 'onFailureLine'>> {
   /** Program and arguments, passed on literally: no shell is involved. */
   readonly command: readonly string[]
   /** The job's id; derived from the command when missing. */
@@ -14,8 +14,11 @@ export interface RunRequest extends Partial<RunOptions> {
   readonly home?: string
   /** The job's environment; ours when missing. */
   readonly env?: NodeJS.ProcessEnv
-  /** Forward signals that this process gets to the job. False when missing: your program may handle them itself. */
-  readonly forwardSignals?: boolean
+  /**
+   * This process is there for the job only, as `cronwrap` is: the job gets its signals and the descriptors it inherited.
+   * False when missing.
+   */
+  readonly transparent?: boolean
   /** Where the job's output passes through to; our own streams when missing. */
   readonly stdout?: Writable
   readonly stderr?: Writable
@@ -28,17 +31,21 @@ export interface JobSpec {
   readonly command: readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly options: RunOptions
-  readonly forwardSignals: boolean
+  readonly transparent: boolean
   readonly openStdout: () => Writable
   readonly openStderr: () => Writable
 }
 
 /** @throws CronwrapError for a command that is empty or an id that cannot name a job */
 export function createJobSpec(request: RunRequest): JobSpec {
-  if (request.command.length === 0) throw new CronwrapError('USAGE', 'there is no command to run')
+  if (!Array.isArray(request.command) || request.command.length === 0)
+    throw new CronwrapError('USAGE', 'there is no command to run')
   const env = request.env ?? process.env
   const options = Object.fromEntries(
-    Object.entries(DEFAULT_RUN_OPTIONS).map(([key, fallback]) => [key, request[key as keyof RunOptions] ?? fallback]),
+    Object.entries(DEFAULT_RUN_OPTIONS).map(([key, fallback]) => [
+      key,
+      (request as Partial<RunOptions>)[key as keyof RunOptions] ?? fallback,
+    ]),
   )
   return {
     home: resolveHome(request.home, env),
@@ -46,7 +53,7 @@ export function createJobSpec(request: RunRequest): JobSpec {
     command: request.command,
     env,
     options: options as unknown as RunOptions,
-    forwardSignals: request.forwardSignals ?? false,
+    transparent: request.transparent ?? false,
     openStdout: () => request.stdout ?? process.stdout,
     openStderr: () => request.stderr ?? process.stderr,
   }

@@ -65,7 +65,9 @@ export async function recordRun(request: RecordRunRequest): Promise<RecordRunRes
     outputHeld: false,
     lastWords: request.error ?? record.lastWords(1),
   })
-  await record.close(event, () => false)
+  record.noteFinished(event)
+  await record.commit(event, () => false)
+  record.discard()
   if (record.problems.length > 0) throw new CronwrapError('CANNOT_RECORD', `${job}: ${record.problems.join('; ')}`)
   return { kind: 'recorded', runId }
 }

@@ -53,7 +53,7 @@ export function runFinishedEvent(spec: RecordedJob, facts: RunFacts): RunFinishe
     command: limitCommand(spec.command),
     stdout_bytes: facts.stdoutBytes,
     stderr_bytes: facts.stderrBytes,
-    last_error: outcome.status === 'error' ? (lastErrorOf(facts.lastWords) ?? describeEnd(base)) : null,
+    last_error: outcome.status === 'error' ? describeError(base, facts.lastWords) : null,
     output_held: facts.outputHeld,
     alert_after: spec.options.alertAfter,
     expects_delivery: spec.options.expectDelivery,
@@ -62,8 +62,17 @@ export function runFinishedEvent(spec: RecordedJob, facts: RunFacts): RunFinishe
   }
 }
 
+/** The last words of a job that ended by itself say why; of another, how it ended says more. */
+function describeError(end: Parameters<typeof describeEnd>[0], lastWords: string): string {
+  const line = lastErrorOf(lastWords)
+  if (line === null) return describeEnd(end)
+  return ['exit', 'not-found', 'not-executable'].includes(end.reason)
+    ? line
+    : `${describeEnd(end)}; last output: ${line}`
+}
+
 /** The last line that says anything: where Python, Node and most tools put the error. */
-export function lastErrorOf(output: string): string | null {
+function lastErrorOf(output: string): string | null {
   const line = output
     .split(/[\r\n]+/)
     .map((text) => printable(text).trim())

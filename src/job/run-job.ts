@@ -6,10 +6,11 @@ import { newRunId } from '../platform/run-id.ts'
 import type { RunFinished } from '../record/event.ts'
 import type { StreamName } from '../record/spooled-stream.ts'
 import { runAttempt, type AttemptRequest, type AttemptResult, type Outlet } from './attempt.ts'
-import { readInheritance, type Inheritance } from './inheritance.ts'
+import { NOTHING_INHERITED, readInheritance, type Inheritance } from './inheritance.ts'
 import { jitterDelayMs } from './jitter.ts'
 import { createJobSpec, type JobSpec, type RunRequest } from './job-spec.ts'
-import { decideOutcome, type Outcome } from './outcome.ts'
+import { decideOutcome, signalNumber, type Outcome } from './outcome.ts'
+import type { Entry } from './overlap.ts'
 import { PassThrough } from './pass-through.ts'
 import { retryDelayMs } from './retry.ts'
 import { runFinishedEvent } from './run-event.ts'
@@ -18,18 +19,22 @@ import { SignalRelay } from './signals.ts'
 
 /** After a signal that asks us to end, our reader has this long for what it has not taken yet. */
 const LAST_FLUSH_MS = 100
+/** Lost runs of others are recorded for at most this long after our job has ended. */
+const SWEEP_AFTER_END_MS = 2_000
 
 export interface RunResult {
   readonly job: string
   readonly runId: string
   /** What `cronwrap` returns to its caller: see the table of exit codes in the README. */
   readonly exitCode: number
-  /** The recorded fact; null for a run that `overlap: 'skip'` left out. */
+  /** The recorded fact; null when nothing ran: `overlap: 'skip'` left it out, or a signal came before it began. */
   readonly run: RunFinished | null
   /** Why the command could not be started; null when it was. */
   readonly notStarted: string | null
   /** What could not be recorded. Never changes the exit code. */
   readonly problems: readonly string[]
+  /** Whether what was passed on to stdout, if anything, ends a line. */
+  readonly endsLine: boolean
 }
 
 /**
@@ -42,59 +47,86 @@ export interface RunResult {
  */
 export async function runJob(request: RunRequest): Promise<RunResult> {
   const spec = createJobSpec(request)
-  if (spec.options.jitterMs > 0) await sleep(jitterDelayMs(hostname(), spec.job, spec.options.jitterMs))
-  const runId = newRunId()
-  if (spec.options.overlap === 'allow') return runAndRecord(spec, runId, [])
-  const { enterJob } = await import('./overlap.ts')
-  const { overlap, killAfterMs } = spec.options
-  const entry = await enterJob(spec.home, spec.job, runId, overlap, killAfterMs).catch((error: unknown) =>
-    messageOf(error),
-  )
-  if (typeof entry === 'string') return runAndRecord(spec, runId, [`overlapping runs could not be ruled out: ${entry}`])
-  if (entry.kind === 'occupied') return skip(spec, runId, entry.runId)
-  try {
-    return await runAndRecord(spec, runId, [])
-  } finally {
-    entry.leave()
-  }
-}
-
-async function runAndRecord(spec: JobSpec, runId: string, problems: readonly string[]): Promise<RunResult> {
-  const inheritance = readInheritance(spec.env)
+  const inheritance = spec.transparent ? readInheritance(spec.env) : NOTHING_INHERITED
   const relay = new SignalRelay()
-  if (spec.forwardSignals) relay.listen(inheritance.ignoresHangup)
+  // First of all: a signal must not end us unheard, and under nohup a hangup must not end us at all.
+  if (spec.transparent) relay.listen(inheritance.ignoresHangup)
   try {
-    const startedAt = new Date()
-    const record = new RunRecord(spec, runId, startedAt)
-    record.problems.push(...problems)
-    relay.onInterruption((signal) => record.noteSignal(signal))
-    const output = openOutput(spec)
-    const made = await runAttempts({ spec, runId, record, relay, inheritance, output })
-    const { last, outcome } = made
-    const notStarted = last.exit.kind === 'not-started' ? last.exit.detail : null
-    const event = runFinishedEvent(spec, {
-      runId,
-      startedAt,
-      finishedAt: new Date(),
-      durationMs: made.durationMs,
-      attempts: made.count,
-      outcome,
-      stdoutBytes: made.stdoutBytes,
-      stderrBytes: made.stderrBytes,
-      outputHeld: last.outputHeld,
-      lastWords: notStarted ?? (outcome.status === 'error' ? record.lastWords(made.count) : ''),
-    })
-    if (spec.options.tee === 'on-failure' && outcome.status === 'error') await replay(record, made.count, output)
-    await record.close(event, () => relay.interruptedBy !== null)
-    // A slow reader gets everything, as from the job itself, unless we are told to end.
-    await Promise.race([
-      Promise.all([output.stdout.flush(), output.stderr.flush()]),
-      relay.interrupted.then(() => sleep(LAST_FLUSH_MS)),
-    ])
-    return { job: spec.job, runId, exitCode: outcome.returnCode, run: event, notStarted, problems: record.problems }
+    const runId = newRunId()
+    if (spec.options.jitterMs > 0) await relay.sleep(jitterDelayMs(hostname(), spec.job, spec.options.jitterMs))
+    const entry = await enter(spec, runId, relay)
+    if (relay.interruptedBy !== null) return notRun(spec, runId, 128 + signalNumber(relay.interruptedBy))
+    if (entry.kind === 'occupied') return await skip(spec, runId, entry.runId)
+    try {
+      return await runAndRecord({ spec, runId, relay, inheritance, entry })
+    } finally {
+      entry.leave()
+    }
   } finally {
     relay.dispose()
   }
+}
+
+/** Waits for, replaces or gives way to another run of the job, as the spec says. */
+async function enter(spec: JobSpec, runId: string, relay: SignalRelay): Promise<Entry> {
+  const free = { kind: 'entered', onStart: () => undefined, leave: () => undefined } as const
+  if (spec.options.overlap === 'allow') return { ...free, problem: null }
+  try {
+    const { enterJob } = await import('./overlap.ts')
+    return await enterJob(spec, runId, relay)
+  } catch (error) {
+    return { ...free, problem: `overlapping runs could not be ruled out: ${messageOf(error)}` }
+  }
+}
+
+interface Entered {
+  readonly spec: JobSpec
+  readonly runId: string
+  readonly relay: SignalRelay
+  readonly inheritance: Inheritance
+  readonly entry: Extract<Entry, { kind: 'entered' }>
+}
+
+async function runAndRecord(entered: Entered): Promise<RunResult> {
+  const { spec, runId, relay, entry } = entered
+  const startedAt = new Date()
+  const record = new RunRecord(spec, runId, startedAt)
+  if (entry.problem !== null) record.problems.push(entry.problem)
+  relay.onInterruption((signal) => record.noteSignal(signal))
+  const output = { stdout: new PassThrough(spec.openStdout), stderr: new PassThrough(spec.openStderr) }
+  const made = await runAttempts({ ...entered, record, output })
+  const { last, outcome } = made
+  const notStarted = last.exit.kind === 'not-started' ? last.exit.detail : null
+  const event = runFinishedEvent(spec, {
+    ...made,
+    runId,
+    startedAt,
+    finishedAt: new Date(),
+    outputHeld: last.outputHeld,
+    lastWords: notStarted ?? (outcome.status === 'error' ? record.lastWords(made.attempts) : ''),
+  })
+  record.noteFinished(event)
+  await made.swept
+  await record.commit(event, () => relay.interruptedBy !== null)
+  // On record now. A slow reader gets everything, as from the job itself, unless we are told to end.
+  await Promise.race([deliverRest(record, event, spec, output), relay.interrupted.then(() => sleep(LAST_FLUSH_MS))])
+  for (const stream of [output.stdout, output.stderr]) stream.disconnect()
+  record.discard()
+  const { problems } = record
+  return {
+    job: spec.job,
+    runId,
+    exitCode: outcome.returnCode,
+    run: event,
+    notStarted,
+    problems,
+    endsLine: output.stdout.endsLine,
+  }
+}
+
+async function deliverRest(record: RunRecord, event: RunFinished, spec: JobSpec, output: Output): Promise<void> {
+  if (spec.options.tee === 'on-failure' && event.status === 'error') await replay(record, event.attempts, output)
+  await Promise.all([output.stdout.flush(), output.stderr.flush()])
 }
 
 interface Output {
@@ -102,43 +134,45 @@ interface Output {
   readonly stderr: PassThrough
 }
 
-function openOutput(spec: JobSpec): Output {
-  return { stdout: new PassThrough(spec.openStdout), stderr: new PassThrough(spec.openStderr) }
-}
-
-interface Run {
-  readonly spec: JobSpec
-  readonly runId: string
+interface Run extends Entered {
   readonly record: RunRecord
-  readonly relay: SignalRelay
-  readonly inheritance: Inheritance
   readonly output: Output
 }
 
 interface AttemptsMade {
   readonly last: AttemptResult
   readonly outcome: Outcome
-  readonly count: number
+  readonly attempts: number
   readonly durationMs: number
   readonly stdoutBytes: number
   readonly stderrBytes: number
+  /** Resolves when older runs that were lost are on record, or it is time to go. */
+  readonly swept: Promise<void>
 }
 
 /** Runs the command, and again after a failure while retries are left and nobody asked us to end. */
 async function runAttempts(run: Run): Promise<AttemptsMade> {
   const { spec, record, relay } = run
   const startedAt = monotonicMs()
-  const bytes = { stdout: 0, stderr: 0 }
-  let sweep: Promise<void> | null = null
+  const bytes = { stdoutBytes: 0, stderrBytes: 0 }
+  let endedAt = Infinity
+  const hurry = (): boolean => relay.interruptedBy !== null || monotonicMs() > endedAt + SWEEP_AFTER_END_MS
+  let swept: Promise<void> | null = null
   for (let attempt = 1; ; attempt++) {
     const outlets = openOutlets(run, attempt)
-    const attempting = runAttempt({ ...childRequest(run, attempt), ...outlets, options: spec.options, relay })
+    const attempting = runAttempt({
+      ...childRequest(run, attempt),
+      ...outlets,
+      options: spec.options,
+      relay,
+      onStart: run.entry.onStart,
+    })
     // Only now, while the job runs, is anything loaded that the end of the run needs.
-    sweep ??= prepareClose(spec.home, run.runId)
+    swept ??= prepareClose(spec.home, run.runId, hurry)
     const last = await attempting
-    bytes.stdout += outlets.stdout.spooled?.bytes ?? 0
-    bytes.stderr += outlets.stderr.spooled?.bytes ?? 0
-    const outcome = decideOutcome({ ...last, interruptedBy: relay.interruptedBy, okCodes: spec.options.okCodes })
+    bytes.stdoutBytes += outlets.stdout.spooled?.bytes ?? 0
+    bytes.stderrBytes += outlets.stderr.spooled?.bytes ?? 0
+    const outcome = decideOutcome({ ...last, okCodes: spec.options.okCodes })
     const again = outcome.status === 'error' && attempt <= spec.options.retries && relay.interruptedBy === null
     if (again) {
       const { reason, exitCode, signal } = outcome
@@ -146,9 +180,9 @@ async function runAttempts(run: Run): Promise<AttemptsMade> {
       await relay.sleep(retryDelayMs(attempt, spec.options.retryDelayMs, Math.random))
     }
     if (!again || relay.interruptedBy !== null) {
-      await sweep
-      const durationMs = attempt === 1 ? last.durationMs : Math.round(monotonicMs() - startedAt)
-      return { last, outcome, count: attempt, durationMs, stdoutBytes: bytes.stdout, stderrBytes: bytes.stderr }
+      endedAt = monotonicMs()
+      const durationMs = attempt === 1 ? last.durationMs : Math.round(endedAt - startedAt)
+      return { last, outcome, attempts: attempt, durationMs, swept, ...bytes }
     }
   }
 }
@@ -195,13 +229,17 @@ async function replay(record: RunRecord, attempts: number, output: Output): Prom
 const UNSTOPPABLE = { pause: () => undefined, resume: () => undefined }
 
 async function skip(spec: JobSpec, runId: string, runningRunId: string): Promise<RunResult> {
-  const result = { job: spec.job, runId, exitCode: spec.options.skipExitCode, run: null, notStarted: null }
   const time = toLocalIso(new Date(), 'milliseconds')
+  const result = notRun(spec, runId, spec.options.skipExitCode)
   const { publish } = await import('../record/publish.ts')
   try {
     await publish(spec.home, { type: 'run.skipped', id: runId, time, job: spec.job, running_run_id: runningRunId })
-    return { ...result, problems: [] }
+    return result
   } catch (error) {
     return { ...result, problems: [`the skipped run could not be recorded: ${messageOf(error)}`] }
   }
+}
+
+function notRun({ job }: JobSpec, runId: string, exitCode: number): RunResult {
+  return { job, runId, exitCode, run: null, notStarted: null, problems: [], endsLine: true }
 }

@@ -2,7 +2,7 @@ import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
-import { Spool } from '../record/spool.ts'
+import { HEARTBEAT_MS, Spool } from '../record/spool.ts'
 import {
   keptOutput,
   lastBytes,
@@ -26,9 +26,9 @@ const LAST_WORDS_BYTES = 4096
 export class RunRecord {
   readonly problems: string[] = []
   readonly #spec: RecordedJob
-  readonly #spool: Spool | null
   readonly #streams: SpooledStream[] = []
-  readonly #syncTimer: NodeJS.Timeout
+  readonly #timers: NodeJS.Timeout[]
+  #spool: Spool | null
 
   constructor(spec: RecordedJob, runId: string, startedAt: Date) {
     this.#spec = spec
@@ -44,8 +44,9 @@ export class RunRecord {
         delivery_grace_ms: spec.options.deliveryGraceMs,
       }),
     )
-    this.#syncTimer = setTimeout(() => this.#spool?.sync(() => undefined), SYNC_AFTER_MS)
-    this.#syncTimer.unref()
+    const beat = (): void => void this.#quietly(() => this.#spool?.beat(new Date()))
+    this.#timers = [setTimeout(() => this.#spool?.sync(), SYNC_AFTER_MS), setInterval(beat, HEARTBEAT_MS)]
+    for (const timer of this.#timers) timer.unref()
   }
 
   get directory(): string | null {
@@ -66,40 +67,54 @@ export class RunRecord {
     this.#attempt('the attempt could not be noted', () => this.#spool?.noteAttempt(attempt, end))
   }
 
+  noteFinished(event: RunFinished): void {
+    this.#attempt('the end could not be noted', () => this.#spool?.noteFinished(event))
+  }
+
   /** The end of what an attempt printed on stderr, or else on stdout. */
   lastWords(attempt: number): string {
-    if (this.#spool === null) return ''
     const endOf = (name: StreamName): string => {
       const { head, tail } = this.#kept(attempt, name)
       return Buffer.concat(lastBytes([...head, ...tail], LAST_WORDS_BYTES).map(readExtent)).toString('utf8')
     }
-    return this.#attempt('the output could not be read back', () => endOf('stderr').trim() || endOf('stdout')) ?? ''
+    return this.#quietly(() => endOf('stderr').trim() || endOf('stdout')) ?? ''
   }
 
   /** What was kept of a stream, in pieces of bounded size. */
   *replay(attempt: number, name: StreamName): Generator<Buffer> {
-    const { head, tail, omittedBytes } = this.#kept(attempt, name)
-    for (const extent of head) yield* readInPieces(extent)
-    if (omittedBytes > 0) yield Buffer.from(omissionLine(omittedBytes))
-    for (const extent of tail) yield* readInPieces(extent)
+    const kept = this.#quietly(() => this.#kept(attempt, name))
+    if (kept === null) return
+    for (const extent of kept.head) yield* readInPieces(extent)
+    if (kept.omittedBytes > 0) yield Buffer.from(omissionLine(kept.omittedBytes))
+    for (const extent of kept.tail) yield* readInPieces(extent)
   }
 
   #kept(attempt: number, name: StreamName): KeptOutput {
-    return keptOutput(this.directory ?? '', attempt, name, this.#spec.options.maxOutputBytes)
+    const directory = this.directory
+    if (directory === null) return { totalBytes: 0, omittedBytes: 0, head: [], tail: [] }
+    return keptOutput(directory, attempt, name, this.#spec.options.maxOutputBytes)
   }
 
-  /** Puts the run on record for good; the spool stays for the next sweep if the journal could not take it. */
-  async close(event: RunFinished, hurry: () => boolean): Promise<void> {
-    clearTimeout(this.#syncTimer)
+  /** Puts the run on record for good. */
+  async commit(event: RunFinished, hurry: () => boolean): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer)
     const failed = this.#streams.find((stream) => stream.error !== null)
     if (failed !== undefined) this.problems.push(`some output could not be kept: ${messageOf(failed.error)}`)
-    this.#attempt('the end could not be noted', () => this.#spool?.noteFinished(event))
-    const { closeRun } = await import('../record/close-run.ts')
-    const spool =
-      this.directory === null ? null : { directory: this.directory, maxBytes: this.#spec.options.maxOutputBytes }
-    const problems = await closeRun(this.#spec.home, event, { spool, hurry })
-    this.problems.push(...problems)
-    if (problems.length === 0) this.#attempt('the spool could not be removed', () => this.#spool?.remove())
+    try {
+      const { closeRun } = await import('../record/close-run.ts')
+      const spool =
+        this.directory === null ? null : { directory: this.directory, maxBytes: this.#spec.options.maxOutputBytes }
+      this.problems.push(...(await closeRun(this.#spec.home, event, { spool, hurry })))
+    } catch (error) {
+      this.problems.push(`the end could not be recorded: ${messageOf(error)}`)
+    }
+  }
+
+  /** Drops what was kept of the output, unless something of the run is missing on record: then the next sweep tries again. */
+  discard(): void {
+    const spool = this.#spool
+    this.#spool = null
+    if (this.problems.length === 0) this.#attempt('the spool could not be removed', () => spool?.remove())
   }
 
   #attempt<T>(what: string, action: () => T): T | null {
@@ -110,21 +125,30 @@ export class RunRecord {
       return null
     }
   }
+
+  /** For what is told elsewhere when it goes wrong: a base directory that vanished is noticed at the commit. */
+  #quietly<T>(action: () => T): T | null {
+    try {
+      return action()
+    } catch {
+      return null
+    }
+  }
 }
 
 /**
  * While the job runs: loads what its end needs, and records runs whose wrapper is gone. They come
  * before ours in the journal, so that the last run is the last one there.
  */
-export async function prepareClose(home: Home, ownRunId: string): Promise<void> {
-  const [{ sweepLostRuns }, { loadLockfile }] = await Promise.all([
-    import('../record/sweep.ts'),
-    import('../platform/file-lock.ts'),
-    import('../record/close-run.ts'),
-  ])
-  await loadLockfile()
+export async function prepareClose(home: Home, ownRunId: string, hurry: () => boolean): Promise<void> {
   try {
-    await sweepLostRuns(home, { except: ownRunId, now: new Date() })
+    const [{ sweepLostRuns }, { loadLockfile }] = await Promise.all([
+      import('../record/sweep.ts'),
+      import('../platform/file-lock.ts'),
+      import('../record/close-run.ts'),
+    ])
+    await loadLockfile()
+    await sweepLostRuns(home, { except: ownRunId, now: new Date(), hurry })
   } catch {
     // Whatever keeps an old run from being recorded keeps ours too, and is told then.
   }

@@ -1,4 +1,5 @@
 import { listProcesses, signalProcess, withDescendants } from '../platform/process-tree.ts'
+import { schedule } from '../platform/clock.ts'
 import { readProcessStat } from '../platform/process-identity.ts'
 
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const
@@ -55,10 +56,10 @@ export class SignalRelay {
 
   /** Waits, but no longer than until a signal asks us to end. */
   async sleep(durationMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, durationMs)))
+    let cancel = (): void => undefined
+    const over = new Promise<void>((resolve) => (cancel = schedule(resolve, durationMs)))
     await Promise.race([over, this.interrupted])
-    clearTimeout(timer)
+    cancel()
   }
 
   dispose(): void {

@@ -25,6 +25,22 @@ export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
+/** setTimeout takes 25 days at most, and fires at once for more. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** setTimeout for any time. @returns what cancels it */
+export function schedule(action: () => void, delayMs: number): () => void {
+  let timer: NodeJS.Timeout
+  const arm = (leftMs: number): void => {
+    timer = setTimeout(
+      () => (leftMs > MAX_TIMER_MS ? arm(leftMs - MAX_TIMER_MS) : action()),
+      Math.min(leftMs, MAX_TIMER_MS),
+    )
+  }
+  arm(delayMs)
+  return () => clearTimeout(timer)
+}
+
 export function sleep(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs))
+  return new Promise((resolve) => schedule(resolve, durationMs))
 }

@@ -4,6 +4,8 @@ import { monotonicMs, sleep } from './clock.ts'
 
 /** A holder that has not refreshed its lock for this long is taken for dead. */
 const STALE_MS = 10_000
+/** proper-lockfile itself sets a time up to 1 s ahead. */
+const FUTURE_MS = 2_000
 /** Longer than a dead holder blocks (stale time plus the up to 1 s that proper-lockfile's mtime runs ahead). */
 const BUDGET_MS = 15_000
 // Polling faster than this starves the holder: its own rmdir waits behind the pollers' mkdirs.
@@ -23,7 +25,6 @@ export interface LockOptions {
   /** Give up waiting, e.g. because a supervisor is about to kill us. */
   readonly hurry?: () => boolean
   readonly budgetMs?: number
-  readonly random?: () => number
 }
 
 /** Passed to the work: false once the lock is known to be lost. */
@@ -36,12 +37,22 @@ export async function loadLockfile(): Promise<typeof import('proper-lockfile')> 
 }
 
 /**
- * The five calls it makes, done at once: starting the thread pool for them would cost each run more
+ * The calls it makes, done at once: starting the thread pool for them would cost each run more
  * than they take. A copy, because proper-lockfile keeps a note of its own on the object.
  */
-const lockFs: object = Object.fromEntries(
-  (['mkdir', 'realpath', 'stat', 'rmdir', 'utimes'] as const).map((name) => [name, immediately(nodeFs[`${name}Sync`])]),
-)
+const lockFs: object = {
+  ...Object.fromEntries(
+    (['mkdir', 'realpath', 'rmdir', 'utimes'] as const).map((name) => [name, immediately(nodeFs[`${name}Sync`])]),
+  ),
+  stat: immediately(statOfLock),
+  rmdirSync: nodeFs.rmdirSync,
+}
+
+/** A lock from the future, left before the clock was set back, would never go stale: it is taken for old at once. */
+function statOfLock(path: string): { mtime: Date } {
+  const { mtime } = nodeFs.statSync(path)
+  return { mtime: mtime.getTime() > Date.now() + FUTURE_MS ? new Date(0) : mtime }
+}
 
 type Callback = (error: unknown, value?: unknown) => void
 
@@ -69,7 +80,6 @@ export async function withFileLock<T>(
   options: LockOptions = {},
 ): Promise<LockResult<T>> {
   const lockfile = await loadLockfile()
-  const random = options.random ?? Math.random
   const deadline = monotonicMs() + (options.budgetMs ?? BUDGET_MS)
   for (let delay = FIRST_DELAY_MS; ; delay = Math.min(delay + DELAY_STEP_MS, MAX_DELAY_MS)) {
     let compromised = false
@@ -90,7 +100,7 @@ export async function withFileLock<T>(
       const busy = errnoOf(error) === 'ELOCKED' || errnoOf(error) === 'ENOENT'
       if (!busy) return { kind: 'unavailable', error }
       if (monotonicMs() + delay > deadline || options.hurry?.()) return { kind: 'busy' }
-      await sleep(delay * (0.5 + random()))
+      await sleep(delay * (0.5 + Math.random()))
       if (options.unneeded?.()) return { kind: 'unneeded' }
       continue
     }

@@ -29,6 +29,11 @@ export function deriveAlerts(summary: Summary, now: Date): Alert[] {
     .filter((alert) => alert !== null)
 }
 
+/** As in cron-alerts.json. */
+export function formatAlerts(alerts: readonly Alert[]): string {
+  return `${JSON.stringify(alerts, null, 2)}\n`
+}
+
 /** Whether a success is owed a message and its grace is over. */
 export function isUndelivered(entry: SummaryEntry, now: Date): boolean {
   return entry.awaiting_delivery_since !== null && now.getTime() > dueAt(entry.awaiting_delivery_since, entry)

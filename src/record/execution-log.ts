@@ -25,6 +25,7 @@ export const LOG_MAX_BYTES: number = 10 * 1024 * 1024
 export const LOGS_KEPT = 5
 
 const LINK_TRIES = 5
+const ROTATE_BUDGET_MS = 1_000
 
 export function logPath(home: Home, job: string): string {
   return join(home.logs, `${job}.log`)
@@ -148,14 +149,18 @@ async function append(home: Home, job: string, pieces: readonly Piece[]): Promis
 
 /** Closes the log unless another run has just done so. Without the lock the log only grows longer. */
 async function rotate(path: string, sizeSeen: number): Promise<void> {
-  await withFileLock(path, () => {
-    const size = fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
-    if (size < sizeSeen) return
-    for (let number = LOGS_KEPT; number > 1; number--) {
-      if (fs.existsSync(`${path}.${number - 1}`)) fs.renameSync(`${path}.${number - 1}`, `${path}.${number}`)
-    }
-    fs.renameSync(path, `${path}.1`)
-  })
+  await withFileLock(
+    path,
+    () => {
+      const size = fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
+      if (size < sizeSeen) return
+      for (let number = LOGS_KEPT; number > 1; number--) {
+        if (fs.existsSync(`${path}.${number - 1}`)) fs.renameSync(`${path}.${number - 1}`, `${path}.${number}`)
+      }
+      fs.renameSync(path, `${path}.1`)
+    },
+    { budgetMs: ROTATE_BUDGET_MS },
+  )
 }
 
 async function appendAsOwnFile(path: string, pieces: readonly Piece[]): Promise<void> {

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
-import { createExclusively, syncDirectory } from '../platform/atomic-file.ts'
+import { createExclusively, temporaryPath } from '../platform/atomic-file.ts'
 import { formatSummary, parseSummary, type Summary } from './summary.ts'
 import { errnoOf } from '../errors.ts'
 
@@ -10,7 +10,9 @@ import { errnoOf } from '../errors.ts'
  * linked as `cron-journal.jsonl`, where people look and writers start. A number is created with
  * link(2), by one process only, so no writer, however late it wakes up, can replace a segment that
  * others append to. A segment opens with a header (its id, and its predecessor's) and a checkpoint
- * of the summary, so that totals survive when old segments are pruned.
+ * of the summary, so that totals survive when old segments are pruned. Then comes, written once the new
+ * segment can be seen, how many bytes of its predecessor count. What was appended there before lies within; a
+ * writer that finds its event beyond appends it here. So each event counts once, and each reader agrees.
  */
 export interface Segment {
   readonly path: string
@@ -21,6 +23,7 @@ export interface Segment {
 }
 
 export const NO_ID = 'none'
+export const NEWLINE = 0x0a
 const HEADER_BYTES = 256
 const HEADER =
   /^\{"type":"journal\.segment","id":"([0-9a-zA-Z-]{1,64})","sequence":(\d{1,9}),"previous":(?:null|"([0-9a-zA-Z-]{1,64})")\}\n/
@@ -82,9 +85,9 @@ export function ensureJournal(home: Home, checkpoint: () => Summary, newId: () =
   const newest = segments.at(-1)
   const present = fs.lstatSync(home.journal, { throwIfNoEntry: false })
   if (present?.isFile()) {
-    if (!segments.some((segment) => fs.statSync(segment.path).ino === present.ino)) {
-      linkUnlessTaken(home.journal, segmentPath(home, (newest?.sequence ?? 0) + 1))
-    }
+    const known = segments.some((segment) => inodeAt(segment.path) === present.ino)
+    if (!known) linkUnlessTaken(home.journal, segmentPath(home, (newest?.sequence ?? 0) + 1))
+    else if (newest !== undefined) leadTo(home, newest)
     return
   }
   if (present !== undefined) throw new Error(`${home.journal} is not a regular file`)
@@ -103,9 +106,19 @@ export function createSegment(
   const header = JSON.stringify({ type: 'journal.segment', id, sequence, previous })
   const summary: unknown = JSON.parse(formatSummary(checkpoint))
   const content = `${header}\n${JSON.stringify({ type: 'journal.checkpoint', summary })}\n`
-  const created = createExclusively(segmentPath(home, sequence), content)
-  syncDirectory(home.logs)
-  return created
+  return createExclusively(segmentPath(home, sequence), content)
+}
+
+/** Makes the well-known name lead to this segment; done already when it does. */
+export function leadTo(home: Home, segment: Segment): void {
+  if (inodeAt(home.journal) === inodeAt(segment.path)) return
+  const link = temporaryPath(home.journal)
+  fs.linkSync(segment.path, link)
+  fs.renameSync(link, home.journal)
+}
+
+export function inodeAt(path: string): number | undefined {
+  return fs.statSync(path, { throwIfNoEntry: false })?.ino
 }
 
 /** The summary in a segment's second line, or null when it cannot be read. */
@@ -135,4 +148,31 @@ function linkUnlessTaken(from: string, to: string): void {
 /** Positions in a journal that is gone mean nothing in a new one. */
 function withoutCursors(summary: Summary): Summary {
   return new Map([...summary].map(([job, entry]) => [job, { ...entry, cursor: null }]))
+}
+
+/** How many bytes of the predecessor count, as this segment says, or null when it does not yet. */
+export function closedBytes(next: Segment): number | null {
+  const bytes = /^\{"type":"journal\.closed","segment":"[^"]*","bytes":(\d+)\}$/m.exec(
+    readFrom(next.path, 0).content.toString('latin1'),
+  )?.[1]
+  return bytes === undefined ? null : Number(bytes)
+}
+
+/** The file from `offset` to `end`, and its size. */
+export function readFrom(path: string, offset: number, end: number = Infinity): { content: Buffer; bytes: number } {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+  try {
+    const stat = fs.fstatSync(fd)
+    if (!stat.isFile()) return { content: Buffer.alloc(0), bytes: 0 }
+    const content = Buffer.alloc(Math.max(0, Math.min(stat.size, end) - offset))
+    let length = 0
+    while (length < content.byteLength) {
+      const read = fs.readSync(fd, content, length, content.byteLength - length, offset + length)
+      if (read === 0) break
+      length += read
+    }
+    return { content: content.subarray(0, length), bytes: stat.size }
+  } finally {
+    fs.closeSync(fd)
+  }
 }

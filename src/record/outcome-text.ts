@@ -23,7 +23,7 @@ export function describeEnd({ reason, exit_code, signal }: HowItEnded): string {
     case 'not-executable':
       return 'not executable'
     case 'lost':
-      return 'lost: cronwrap was killed or the machine went down'
+      return 'lost'
   }
 }
 

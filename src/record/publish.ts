@@ -4,9 +4,10 @@ import type { Home } from '../config/base-directory.ts'
 import { readBounded, replaceFile } from '../platform/atomic-file.ts'
 import { makeDirectory } from '../platform/make-directory.ts'
 import { withFileLock, type StillHeld } from '../platform/file-lock.ts'
-import { deriveAlerts } from './alerts.ts'
+import { deriveAlerts, formatAlerts } from './alerts.ts'
 import type { JobEvent } from './event.ts'
-import { appendEvent, hasGrown, projectSummary, rotateJournal, type Projection } from './journal.ts'
+import { appendEvent, closeSegment, rotateJournal } from './journal.ts'
+import { hasGrown, projectSummary, type Projection } from './journal-reader.ts'
 import { comparePositions, type Position } from './position.ts'
 import { cursorOf, formatSummary, MAX_VIEW_BYTES, readSummaryFile, type Summary, type SummaryFile } from './summary.ts'
 
@@ -16,6 +17,8 @@ const ASIDE_KEPT = 3
 export interface PublishOptions {
   /** Stop waiting for the lock; the next process that publishes does the work. */
   readonly hurry?: () => boolean
+  /** How long to wait for the lock. */
+  readonly budgetMs?: number
   readonly now?: () => Date
 }
 
@@ -48,11 +51,12 @@ export async function publish(home: Home, event: JobEvent, options: PublishOptio
  * writers do the work of all.
  */
 export async function foldIntoViews(home: Home, options: FoldOptions = {}): Promise<PublishResult> {
-  const { upTo, hurry } = options
+  const { upTo, hurry, budgetMs } = options
   const now = options.now ?? (() => new Date())
   const result = await withFileLock(home.summary, (held) => writeViews(home, held, now, options.fromScratch ?? false), {
     ...(upTo === undefined ? {} : { unneeded: () => covers(readSummaryFile(home.summary), upTo) }),
     ...(hurry === undefined ? {} : { hurry }),
+    ...(budgetMs === undefined ? {} : { budgetMs }),
   }).catch((error: unknown) => ({ kind: 'unavailable' as const, error }))
   if (result.kind === 'done') return { kind: 'published', projection: result.value }
   if (result.kind === 'unneeded') return { kind: 'published', projection: null }
@@ -64,7 +68,7 @@ function writeViews(home: Home, held: StillHeld, now: () => Date, fromScratch: b
   for (let scratch = fromScratch; ; scratch = false) {
     const before = fingerprint(home.summary)
     const file = readSummaryFile(home.summary)
-    const projection = projectSummary(home, file.kind === 'valid' && !scratch ? file.summary : null)
+    const projection = projectSummary(home, file.kind === 'valid' && !scratch ? file.summary : null, closeSegment)
     if (needsWriting(file, projection)) {
       const discards =
         file.kind === 'broken' || (file.kind === 'valid' && projection.rebuilt && cursorOf(file.summary) !== null)
@@ -96,10 +100,9 @@ function needsWriting(file: SummaryFile, projection: Projection): boolean {
 }
 
 function writeAlerts(home: Home, summary: Summary, now: Date): void {
-  const alerts = deriveAlerts(summary, now)
+  const text = formatAlerts(deriveAlerts(summary, now))
   const present = readAlertsFile(home)
   if (present === 'broken') setAside(home, home.alerts, now)
-  const text = `${JSON.stringify(alerts, null, 2)}\n`
   if (present !== text) replaceFile(home.alerts, text)
 }
 

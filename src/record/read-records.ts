@@ -1,14 +1,18 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { resolveHome, type Home } from '../config/base-directory.ts'
-import { livenessOf } from '../platform/process-identity.ts'
+import { readBounded } from '../platform/atomic-file.ts'
 import { isRunId } from '../platform/run-id.ts'
-import { deriveAlerts, type Alert } from './alerts.ts'
+import { deriveAlerts, formatAlerts, type Alert } from './alerts.ts'
 import type { RunFinished } from './event.ts'
-import { projectSummary, readHistory } from './journal.ts'
+import { projectSummary, readHistory, seeLimit } from './journal-reader.ts'
 import { readManifest, type RunManifest } from './spool.ts'
-import { readSummaryFile, type Summary, type SummaryEntry } from './summary.ts'
-import { sweepLostRuns } from './sweep.ts'
+import { MAX_VIEW_BYTES, readSummaryFile, type Summary, type SummaryEntry } from './summary.ts'
+import { foldIntoViews } from './publish.ts'
+import { isGone, sweepLostRuns } from './sweep.ts'
+
+/** Who only reads does not wait long for those who write. */
+const READER_BUDGET_MS = 1_000
 
 export interface ReadOptions {
   /** The base directory; found as the command line does it when missing. */
@@ -31,7 +35,7 @@ export function getAlerts(options: ReadOptions & { readonly now?: Date } = {}): 
 
 export function readSummary(home: Home): Summary {
   const file = readSummaryFile(home.summary)
-  return projectSummary(home, file.kind === 'valid' ? file.summary : null).summary
+  return projectSummary(home, file.kind === 'valid' ? file.summary : null, seeLimit).summary
 }
 
 /** The runs of a job that ended, oldest first, as far back as the journal goes. */
@@ -46,7 +50,7 @@ export interface RunningRun {
   readonly manifest: RunManifest
 }
 
-/** Runs whose wrapper is alive. */
+/** Runs whose wrapper is alive, as far as can be seen. */
 export function listRunning(home: Home): RunningRun[] {
   let names: string[]
   try {
@@ -54,17 +58,25 @@ export function listRunning(home: Home): RunningRun[] {
   } catch {
     return [] // Nothing has run here yet, or it is not ours to read.
   }
+  const now = new Date()
   return names.filter(isRunId).flatMap((name) => {
     const directory = join(home.running, name)
     const manifest = readManifest(directory)
-    return manifest !== null && livenessOf(manifest) !== 'dead' ? [{ directory, manifest }] : []
+    return manifest !== null && !isGone(manifest, directory, now) ? [{ directory, manifest }] : []
   })
 }
 
-/** Before anything is shown: records runs whose wrapper was killed. Where we may not write, they stay for later. */
+/**
+ * Before anything is shown: records runs whose wrapper was killed, and brings the views up to date, where a message
+ * may have become overdue since the last run. Where we may not write, that stays for later.
+ */
 export async function sweepBeforeReading(home: Home): Promise<void> {
   try {
-    await sweepLostRuns(home, { now: new Date() })
+    const now = new Date()
+    const { recorded } = await sweepLostRuns(home, { now })
+    const alerts = readBounded(home.alerts, MAX_VIEW_BYTES)?.toString('utf8')
+    const stale = alerts !== undefined && alerts !== formatAlerts(deriveAlerts(readSummary(home), now))
+    if (recorded.length > 0 || stale) await foldIntoViews(home, { now: () => now, budgetMs: READER_BUDGET_MS })
   } catch {
     // Reading must work in a directory that is read-only or full.
   }

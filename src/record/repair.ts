@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import type { Home } from '../config/base-directory.ts'
 import { CronwrapError } from '../errors.ts'
 import { removeStaleTemporaries } from '../platform/atomic-file.ts'
-import { readHistory } from './journal.ts'
+import { readHistory } from './journal-reader.ts'
 import { listSegments } from './journal-segment.ts'
 import { foldIntoViews } from './publish.ts'
 import { readSummaryFile } from './summary.ts'
@@ -18,6 +18,8 @@ export interface RepairReport {
   readonly summaryWas: 'valid' | 'missing' | 'broken'
   readonly lostRuns: readonly string[]
   readonly removedTemporaries: number
+  /** What could not be recorded. */
+  readonly problems: readonly string[]
 }
 
 /**
@@ -26,9 +28,9 @@ export interface RepairReport {
  * @throws CronwrapError `CANNOT_RECORD`
  */
 export async function repair(home: Home, now: Date): Promise<RepairReport> {
-  if (!fs.existsSync(home.logs))
+  if (!isDirectory(home.logs))
     throw new CronwrapError('CANNOT_READ', `${home.logs} does not exist: nothing has been recorded here`)
-  const lostRuns = await sweepLostRuns(home, { now })
+  const { recorded: lostRuns, problems } = await sweepLostRuns(home, { now })
   const summaryWas = readSummaryFile(home.summary).kind
   const result = await foldIntoViews(home, { now: () => now, fromScratch: true })
   if (result.kind === 'failed')
@@ -47,6 +49,12 @@ export async function repair(home: Home, now: Date): Promise<RepairReport> {
     jobs: after.kind === 'valid' ? after.summary.size : 0,
     summaryWas,
     lostRuns,
+    problems,
     removedTemporaries: removeStaleTemporaries(home.logs, 60_000, now),
   }
+}
+
+/** @throws when it cannot be looked at */
+function isDirectory(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

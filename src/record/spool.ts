@@ -27,6 +27,9 @@ export interface AttemptEnd {
   readonly duration_ms: number
 }
 
+/** How often a wrapper shows that it is alive to those who cannot see its process. */
+export const HEARTBEAT_MS = 60_000
+
 const MAX_MANIFEST_BYTES = 1024 * 1024
 
 /**
@@ -78,15 +81,17 @@ export class Spool {
   }
 
   /** Makes the marker survive a power cut; not before the job starts, which must not wait for a disk. */
-  sync(done: () => void): void {
-    const paths = [join(this.directory, 'run.json'), this.directory, join(this.directory, '..')]
-    let left = paths.length
-    for (const path of paths) {
-      fs.open(path, 'r', (openError, fd) => {
-        if (openError) return
-        fs.fsync(fd, () => fs.close(fd, () => (--left === 0 ? done() : undefined)))
+  sync(): void {
+    for (const path of [join(this.directory, 'run.json'), this.directory, join(this.directory, '..')]) {
+      fs.open(path, 'r', (error, fd) => {
+        if (error === null) fs.fsync(fd, () => fs.close(fd))
       })
     }
+  }
+
+  /** Tells those who cannot see our process that the run goes on. */
+  beat(now: Date): void {
+    fs.utimesSync(join(this.directory, 'run.json'), now, now)
   }
 
   /** By hand: a spool holds files only, and a recursive rmSync would load another of Node's modules. */

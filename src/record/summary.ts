@@ -144,7 +144,7 @@ export function parseSummary(value: unknown): Summary | null {
   const summary = new Map<string, SummaryEntry>()
   for (const [job, raw] of Object.entries(value)) {
     if (!isId(job) || !isObject(raw)) return null
-    const known = Object.entries(raw).filter(([key, field]) => key in EMPTY_ENTRY && field !== undefined)
+    const known = Object.entries(raw).filter(([key, field]) => Object.hasOwn(EMPTY_ENTRY, key) && field !== undefined)
     if (!known.every(([key, field]) => fitsField(key as keyof SummaryEntry, field))) return null
     summary.set(job, { ...EMPTY_ENTRY, ...Object.fromEntries(known) })
   }

@@ -2,38 +2,52 @@ import * as fs from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
+import { messageOf } from '../errors.ts'
 import { removeStaleTemporaries } from '../platform/atomic-file.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import { livenessOf, ownIdentity, type Liveness } from '../platform/process-identity.ts'
 import { isRunId } from '../platform/run-id.ts'
 import { parseEvent, type RunFinished } from './event.ts'
 import { appendRunEntry } from './execution-log.ts'
-import { journalHolds } from './journal.ts'
+import { appendEvent } from './journal.ts'
+import { recordedIds } from './journal-reader.ts'
 import { logHolds } from './log-reader.ts'
-import { foldIntoViews, publish } from './publish.ts'
 import { keptOutput } from './spooled-stream.ts'
-import { readFinished, readManifest, readSignal, type RunManifest } from './spool.ts'
+import { HEARTBEAT_MS, readFinished, readManifest, readSignal, type RunManifest } from './spool.ts'
 
-/** A run we cannot look at (another host or container) is given up when its spool has not changed for this long. */
-const UNREACHABLE_MS = 24 * 60 * 60_000
+/** A wrapper that we cannot look at (another host or container) is gone when its heartbeat has not come for this long. */
+const UNREACHABLE_MS = 10 * HEARTBEAT_MS
 /** A spool without a manifest, or a temporary file, belongs to a process that was killed right there. */
 const ABANDONED_MS = 60_000
+/** A spool that the journal holds but the log will not take is given up after this. */
+const UNLOGGABLE_MS = 24 * 60 * 60_000
 
 export interface SweepOptions {
   /** Our own run. */
   readonly except?: string
   readonly now: Date
+  /** Asked between runs: leave the rest for the next time. */
+  readonly hurry?: () => boolean
+}
+
+export interface SweepResult {
+  /** The runs that were recorded. Their events are in the journal; folding is the caller's. */
+  readonly recorded: readonly string[]
+  /** What could not be recorded, one sentence each. It stays for the next time. */
+  readonly problems: readonly string[]
 }
 
 /**
  * Records the runs whose wrapper is gone: killed with SIGKILL, or by a power cut. Each is recorded
  * once however many sweepers meet: renaming the spool decides who does it, and whoever finds a
  * spool that was claimed by a sweeper that died looks up how far it got.
- * @returns the ids of the runs that were recorded
  */
-export async function sweepLostRuns(home: Home, { except, now }: SweepOptions): Promise<string[]> {
+export async function sweepLostRuns(home: Home, { except, now, hurry }: SweepOptions): Promise<SweepResult> {
   const recorded: string[] = []
+  const problems: string[] = []
+  let known: Set<string> | null = null
   for (const name of listDirectory(home.running)) {
+    if (hurry?.()) break
     if (name === except || !isSpoolName(name)) continue
     const path = join(home.running, name)
     const manifest = name.startsWith('.new-') ? null : readManifest(path)
@@ -44,11 +58,18 @@ export async function sweepLostRuns(home: Home, { except, now }: SweepOptions): 
     if (claimantLives(name) || !isGone(manifest, path, now)) continue
     const claimed = claim(home, name, manifest)
     if (claimed === null) continue
-    await recordLost(home, claimed, manifest, now)
-    recorded.push(manifest.run_id)
+    try {
+      known ??= recordedIds(home)
+      await recordLost(home, claimed, manifest, known, now)
+      recorded.push(manifest.run_id)
+    } catch (error) {
+      problems.push(`run ${manifest.run_id} of ${manifest.job} could not be recorded: ${messageOf(error)}`)
+    }
+    // The output of the job that runs meanwhile must not wait for a long row of these.
+    await new Promise((resolve) => setImmediate(resolve))
   }
   if (recorded.length > 0) removeStaleTemporaries(home.logs, ABANDONED_MS, now)
-  return recorded
+  return { recorded, problems }
 }
 
 /** Spools are named by the run, `.new-<run>` while they are made, and `.sweep-<pid>-<start>-<run>` while they are swept. */
@@ -77,12 +98,22 @@ function claim(home: Home, name: string, manifest: RunManifest): string | null {
   }
 }
 
-async function recordLost(home: Home, directory: string, manifest: RunManifest, now: Date): Promise<void> {
+async function recordLost(
+  home: Home,
+  directory: string,
+  manifest: RunManifest,
+  known: Set<string>,
+  now: Date,
+): Promise<void> {
   const event = finishedEvent(directory) ?? lostEvent(directory, manifest, now)
-  if (!journalHolds(home, event.id)) await publish(home, event)
-  else await foldIntoViews(home)
-  if (!logHolds(home, event.job, event.run_id))
-    await appendRunEntry(home, event, { directory, maxBytes: manifest.max_output })
+  if (!known.has(event.id)) appendEvent(home, event)
+  known.add(event.id)
+  try {
+    if (!logHolds(home, event.job, event.run_id))
+      await appendRunEntry(home, event, { directory, maxBytes: manifest.max_output })
+  } catch (error) {
+    if (ageOf(directory, now) < UNLOGGABLE_MS) throw error
+  }
   fs.rmSync(directory, { recursive: true, force: true })
 }
 
@@ -115,7 +146,7 @@ function lostEvent(directory: string, manifest: RunManifest, now: Date): RunFini
     command: manifest.command,
     stdout_bytes: bytes('stdout'),
     stderr_bytes: bytes('stderr'),
-    last_error: signal === null ? 'lost: cronwrap was killed or the machine went down' : `interrupted (${signal})`,
+    last_error: signal === null ? 'cronwrap was killed or the machine went down' : `interrupted (${signal})`,
     output_held: false,
     alert_after: manifest.alert_after,
     expects_delivery: manifest.expects_delivery,
@@ -128,7 +159,8 @@ function attemptNumbers(directory: string): number[] {
   return [...new Set(listDirectory(directory).flatMap((file) => /^(\d+)\./.exec(file)?.[1] ?? []))].map(Number)
 }
 
-function isGone(manifest: RunManifest, path: string, now: Date): boolean {
+/** Whether a run's wrapper has ended; one that we cannot look at must show that it is alive. */
+export function isGone(manifest: RunManifest, path: string, now: Date): boolean {
   const liveness: Liveness = livenessOf(manifest)
   return liveness === 'dead' || (liveness === 'unknown' && ageOf(path, now) > UNREACHABLE_MS)
 }

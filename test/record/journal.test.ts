@@ -2,7 +2,8 @@ import fs from 'fs-extra'
 import { expect, test } from 'vitest'
 import { newRunId } from '../../src/platform/run-id.ts'
 import type { JobEvent } from '../../src/record/event.ts'
-import { appendEvent, projectSummary, readHistory, rotateJournal } from '../../src/record/journal.ts'
+import { appendEvent, rotateJournal } from '../../src/record/journal.ts'
+import { projectSummary, readHistory, seeLimit } from '../../src/record/journal-reader.ts'
 import { listSegments, segmentPath } from '../../src/record/journal-segment.ts'
 import { foldIntoViews, publish } from '../../src/record/publish.ts'
 import { readSummaryFile, type Summary } from '../../src/record/summary.ts'
@@ -63,7 +64,7 @@ test('a writer that finds the journal rotated under it writes again, and its eve
   await foldIntoViews(rig.home)
   expect(onDisk(rig).get('a')?.deliveries_sent).toBe(1)
   fs.removeSync(rig.home.summary)
-  expect(projectSummary(rig.home, null).summary.get('a')?.deliveries_sent).toBe(1)
+  expect(projectSummary(rig.home, null, seeLimit).summary.get('a')?.deliveries_sent).toBe(1)
   expect(readHistory(rig.home).events.filter(({ event }) => event.id === late.id)).toHaveLength(1)
 })
 

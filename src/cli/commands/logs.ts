@@ -3,7 +3,7 @@ import { wholeNumber } from '../../config/run-options.ts'
 import { CronwrapError } from '../../errors.ts'
 import { logPaths } from '../../record/execution-log.ts'
 import { readLogEntries, type LogEntry } from '../../record/log-reader.ts'
-import { listRunning, readSummary, sweepBeforeReading } from '../../record/read-records.ts'
+import { listRunning, readRuns, readSummary, sweepBeforeReading } from '../../record/read-records.ts'
 import { unknownJob } from '../../record/record-delivery.ts'
 import {
   omissionLine,
@@ -52,11 +52,18 @@ export const logsCommand: Command = {
     const count = wholeNumber(0, 10_000_000)(input.flags.get('lines') ?? '30')
     const stream = isOn('stdout') ? 'stdout' : isOn('stderr') ? 'stderr' : null
     if (isOn('stdout') && isOn('stderr')) throw new CronwrapError('USAGE', '--stdout and --stderr exclude each other')
+    if (stream !== null && (isOn('json') || input.flags.has('lines'))) {
+      throw new CronwrapError(
+        'USAGE',
+        `--${stream} prints the whole stream of one run: it goes with --run and --failed only`,
+      )
+    }
     if (isOn('follow') && (stream !== null || isOn('json') || isOn('failed') || input.flags.has('run'))) {
       throw new CronwrapError('USAGE', '--follow shows the whole log and goes with --lines only')
     }
     requireKnown(input, job)
-    if (stream !== null) writeStream(input, job, stream)
+    tellOfFirstRun(input, job)
+    if (stream !== null) await writeStream(input, job, stream)
     else if (isOn('json'))
       printJson(
         pick(input, job)
@@ -64,11 +71,15 @@ export const logsCommand: Command = {
           .map(describeEntry),
       )
     else if (isOn('failed') || input.flags.has('run'))
-      for (const entry of pick(input, job).slice(-count)) write(entry.whole)
-    else for (const extent of lastLines(logPaths(input.home, job), count)) write(extent)
+      for (const entry of newest(pick(input, job), count)) await write(entry.whole)
+    else for (const extent of lastLines(logPaths(input.home, job), count)) await write(extent)
     if (isOn('follow')) await followLog(input.home, job, (chunk) => process.stdout.write(chunk))
     return 0
   },
+}
+
+function newest<T>(entries: readonly T[], count: number): readonly T[] {
+  return entries.slice(Math.max(0, entries.length - count))
 }
 
 function requireKnown({ home }: CommandInput, job: string): void {
@@ -76,6 +87,12 @@ function requireKnown({ home }: CommandInput, job: string): void {
   const known =
     summary.has(job) || logPaths(home, job).length > 0 || listRunning(home).some(({ manifest }) => manifest.job === job)
   if (!known) throw unknownJob(job, [...summary.keys()])
+}
+
+/** The log of a job is written as its runs end; until then there is nothing to see here but by --follow. */
+function tellOfFirstRun({ home, flags }: CommandInput, job: string): void {
+  if (logPaths(home, job).length > 0 || flags.size > 0) return
+  process.stderr.write(`cronwrap: no run of ${job} has ended yet; see what it prints with --follow\n`)
 }
 
 /** The entries that `--run` and `--failed` ask for, the oldest first. */
@@ -87,28 +104,28 @@ function pick({ home, flags }: CommandInput, job: string): LogEntry[] {
       (flags.get('failed') !== 'true' || entry.status.startsWith('error')),
   )
   if (runId !== undefined && entries.length === 0) {
-    throw new CronwrapError('NO_SUCH_RUN', `the log of ${job} has no run "${runId}"`, {
-      hint: `see cronwrap runs ${job}`,
-    })
+    const isOld = readRuns(home, job).some((run) => run.run_id === runId)
+    const message = isOld ? `the log of run "${runId}" is no longer kept` : `the log of ${job} has no run "${runId}"`
+    throw new CronwrapError('NO_SUCH_RUN', message, { hint: `see cronwrap runs ${job}` })
   }
   return entries
 }
 
 /** A run in progress has its output in the spool. */
-function writeStream(input: CommandInput, job: string, name: StreamName): void {
+async function writeStream(input: CommandInput, job: string, name: StreamName): Promise<void> {
   const runId = input.flags.get('run')
   const running = listRunning(input.home).find(({ manifest }) => manifest.job === job && manifest.run_id === runId)
   if (running !== undefined) {
     for (const part of spooledParts(running.directory, running.manifest.max_output))
-      if (part.name === name) write(part.extent)
+      if (part.name === name) await write(part.extent)
     return
   }
   for (const section of pick(input, job).at(-1)?.sections ?? []) {
     if (section.name !== name) continue
-    write(section.head)
+    await write(section.head)
     const omitted = section.totalBytes - section.head.length - section.tail.length
     if (omitted > 0) process.stdout.write(omissionLine(omitted))
-    write(section.tail)
+    await write(section.tail)
   }
 }
 
@@ -122,6 +139,9 @@ function describeEntry(entry: LogEntry): object {
   return { job, run_id: runId, started, command, status, duration, stdout: text('stdout'), stderr: text('stderr') }
 }
 
-function write(extent: Extent): void {
-  for (const piece of readInPieces(extent)) process.stdout.write(piece)
+/** Waits for the reader, so that a log of any size needs little memory. */
+async function write(extent: Extent): Promise<void> {
+  for (const piece of readInPieces(extent)) {
+    if (!process.stdout.write(piece)) await new Promise((resolve) => process.stdout.once('drain', resolve))
+  }
 }

@@ -20,6 +20,7 @@ export const repairCommand: Command = {
         summary_was: report.summaryWas,
         lost_runs: report.lostRuns,
         removed_temporaries: report.removedTemporaries,
+        problems: report.problems,
       })
       return 0
     }
@@ -29,6 +30,7 @@ export const repairCommand: Command = {
         `journal: ${count(report.skippedLines, 'line')} could not be read and ${report.skippedLines === 1 ? 'was' : 'were'} passed over`,
       )
     print(`summary: was ${report.summaryWas}; now holds ${count(report.jobs, 'job')}`)
+    for (const problem of report.problems) print(problem)
     for (const runId of report.lostRuns) print(`lost run recorded: ${runId}`)
     if (report.removedTemporaries > 0) print(`left-over temporary files removed: ${report.removedTemporaries}`)
     return 0

@@ -1,9 +1,10 @@
 import { parseId } from '../../config/job-id.ts'
 import { wholeNumber } from '../../config/run-options.ts'
+import { toLocalIso } from '../../platform/clock.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import type { RunFinished } from '../../record/event.ts'
 import { describeEnd, printable } from '../../record/outcome-text.ts'
-import { readRuns, readSummary, sweepBeforeReading } from '../../record/read-records.ts'
+import { listRunning, readRuns, readSummary, sweepBeforeReading } from '../../record/read-records.ts'
 import { unknownJob } from '../../record/record-delivery.ts'
 import { JSON_FLAG, type Command } from '../command.ts'
 import { createColors, describeAge, formatTable, print, printJson } from '../output.ts'
@@ -24,10 +25,12 @@ export const runsCommand: Command = {
     await sweepBeforeReading(home)
     const failedOnly = flags.get('failed') === 'true'
     const all = readRuns(home, job)
-    if (all.length === 0 && !readSummary(home).has(job)) throw unknownJob(job, [...readSummary(home).keys()])
+    const known = [...readSummary(home).keys(), ...listRunning(home).map(({ manifest }) => manifest.job)]
+    if (all.length === 0 && !known.includes(job)) throw unknownJob(job, known)
     const count = wholeNumber(1, 1_000_000)(flags.get('lines') ?? '30')
     const runs = all.filter((run) => !failedOnly || run.status === 'error').slice(-count)
     if (flags.get('json') === 'true') printJson(runs)
+    else if (runs.length === 0) print(failedOnly ? `no run of ${job} has failed` : `no run of ${job} has ended yet`)
     else print(await runsTable(runs, now))
     return 0
   },
@@ -37,7 +40,7 @@ export async function runsTable(runs: readonly RunFinished[], now: Date): Promis
   const colors = createColors()
   const heading = ['STARTED', '', 'STATUS', 'DURATION', 'ATTEMPTS', 'RUN', 'ERROR'].map((text) => colors.bold(text))
   const rows = runs.map((run) => [
-    run.started.slice(0, 19).replace('T', ' '),
+    toLocalIso(new Date(run.started)).slice(0, 19).replace('T', ' '),
     describeAge(run.started, now),
     run.status === 'success' ? colors.green(describeEnd(run)) : colors.red(describeEnd(run)),
     run.duration_ms === null ? '?' : formatDuration(run.duration_ms),

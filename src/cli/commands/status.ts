@@ -1,4 +1,5 @@
 import { parseId } from '../../config/job-id.ts'
+import { CronwrapError } from '../../errors.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import { deriveAlerts, type Alert } from '../../record/alerts.ts'
 import { logPath } from '../../record/execution-log.ts'
@@ -26,6 +27,8 @@ export const statusCommand: Command = {
   positionals: [0, 1],
   async run(input) {
     const { home, flags, now, positionals } = input
+    if (positionals[0] !== undefined && flags.has('failed'))
+      throw new CronwrapError('USAGE', '--failed goes with the list of all jobs only')
     await sweepBeforeReading(home)
     const statuses = readStatuses(input)
     const shown = statuses.filter((status) => flags.get('failed') !== 'true' || status.wrong)
@@ -78,10 +81,7 @@ async function statusTable(statuses: readonly JobStatus[], now: Date): Promise<s
 function statusCell({ entry, running, alerts }: JobStatus, now: Date): string {
   const colors = createColors()
   const first = running[0]
-  const going =
-    first === undefined
-      ? ''
-      : colors.cyan(`running since ${describeAge(first.manifest.started, now).replace(/ ago$/, '')}`)
+  const going = first === undefined ? '' : colors.cyan(`running since ${describeAge(first.manifest.started, now)}`)
   if (entry === null || entry.last_reason === null) return going || (entry?.last_status ?? '-')
   const end = describeEnd({ reason: entry.last_reason, exit_code: entry.last_exit_code, signal: entry.last_signal })
   const last = entry.last_status === 'success' ? colors.green(`ok (${end})`) : colors.red(`failed (${end})`)
@@ -97,7 +97,7 @@ function durationCell(entry: SummaryEntry | null): string {
 }
 
 function streakCell(entry: SummaryEntry | null): string {
-  if (entry === null) return '-'
+  if (entry === null || entry.total_runs === 0) return '-'
   return entry.consecutive_errors > 0 ? `${entry.consecutive_errors} failed` : `${entry.consecutive_success} ok`
 }
 
