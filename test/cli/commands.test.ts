@@ -97,7 +97,7 @@ describe('status', () => {
     expect(code).toBe(1)
     expect(lines[0]).toMatch(/^JOB +LAST RUN +STATUS +DURATION +STREAK +RUNS +DELIVERY$/)
     expect(lines[1]).toMatch(/^bad +\S+ ago +failed \(exit 3\) ! +\S+ \(median \S+\) +3 failed +3 +not expected$/)
-    expect(lines[2]).toMatch(/^going +never +running since \d+s +- +- +0 +not expected$/)
+    expect(lines[2]).toMatch(/^going +never +running since \d+s ago +- +- +0 +not expected$/)
     expect(lines[3]).toMatch(/^good +\S+ ago +ok \(exit 0\) +\S+ \(median \S+\) +1 ok +1 +not expected$/)
     expect(lines[4]).toMatch(/^喝水提醒 +\S+ ago +ok \(exit 0\) ! .* missing$/)
     const column = (line: string): number =>

@@ -156,3 +156,93 @@ test('7: runs with nothing in the environment, and in a directory that is gone',
   expect(gone).toMatchObject({ code: 4, stdout: 'ran\n' })
   expect(Object.keys(rig.summary()).sort()).toEqual(['bare', 'cron', 'gone'])
 })
+
+test('6: a base directory that vanishes while the job runs costs one warning', async () => {
+  await using rig = createRig()
+  for (const words of [[], ['--tee', 'on-failure'], ['--overlap', 'skip'], ['--retries', '1', '--retry-delay', '0']]) {
+    const result = await rig.run([...words, '--job', 'vanish', '--', 'sh', '-c', `rm -rf ${rig.home.base}; exit 3`])
+    expect(result.code, words.join(' ')).toBe(3)
+    expect(result.stderr, words.join(' ')).toMatch(/^cronwrap: [^\n]+\n$/)
+  }
+})
+
+test('6: runs that begin a base directory together are all recorded', async () => {
+  await using rig = createRig()
+  for (let round = 0; round < 3; round++) {
+    const env = { CRONWRAP_HOME: rig.path(`fresh/${round}/a/b`) }
+    const results = await Promise.all(
+      Array.from({ length: 20 }, () => rig.runWith(env, ['--job', 'x', '--', 'echo', 'out'])),
+    )
+    expect(results.map(({ stderr }) => stderr).join('')).toBe('')
+    const summary = fs.readJsonSync(`${env.CRONWRAP_HOME}/logs/cron-summary.json`) as Record<
+      string,
+      { total_runs: number }
+    >
+    expect(summary['x']?.total_runs).toBe(20)
+  }
+})
+
+test('6: a stderr that is full or closed does not keep the job from its end', async () => {
+  await using rig = createRig()
+  for (const redirection of ['2> /dev/full', '2>&-', '2> >(true)']) {
+    const result = await rig.shell(
+      `CRONWRAP_BOGUS=1 cronwrap --job mute -- sh -c 'sleep 0.2; exit 3' ${redirection}; echo $?`,
+    )
+    expect(result.stdout, redirection).toBe('3\n')
+  }
+  expect(rig.runs()).toHaveLength(3)
+})
+
+test('3: a working directory of any kind that cannot be used is said', async () => {
+  await using rig = createRig()
+  for (const cwd of ['x'.repeat(300), rig.write('file', ''), '/proc/self/fd/9999']) {
+    const result = await rig.run(['--cwd', cwd, '--', 'true'])
+    expect(result).toMatchObject({ code: 126, stdout: '' })
+    expect(result.stderr).toMatch(/^cronwrap: the working directory [^\n]+\n$/)
+  }
+})
+
+test.each([
+  [['list'], 'neither a command of cronwrap nor a program'],
+  [['--home', '/tmp', 'histry'], 'neither a command of cronwrap nor a program'],
+])('4: %j runs nothing', async (words, text) => {
+  await using rig = createRig()
+  const result = await rig.run(words)
+  expect(result.code).toBe(125)
+  expect(result.stderr).toContain(text)
+})
+
+test('4: options may stand before a subcommand, and --help may stand anywhere before the job', async () => {
+  await using rig = createRig()
+  await rig.run(['--job', 'seen', '--', 'true'])
+  const moved = await rig.run(['--home', rig.home.base, 'status', '--json'], {
+    env: { ...rig.env, CRONWRAP_HOME: '/nowhere' },
+  })
+  expect(JSON.parse(moved.stdout)).toMatchObject([{ job: 'seen' }])
+  for (const words of [['--job', 'x', '--help'], ['run', '--timeout', '5s', '-h'], ['help']]) {
+    expect(await rig.run(words)).toMatchObject({ code: 0, stderr: '' })
+  }
+  expect((await rig.run(['--', 'status'])).code).toBe(127)
+})
+
+test('a place that may not be read is said in one line, not as a bug', async (context) => {
+  if (process.getuid?.() !== 0) return context.skip('only root can become somebody else')
+  await using rig = createRig()
+  await rig.run(['--job', 'mine', '--', 'true'])
+  fs.chmodSync(rig.directory, 0o711)
+  fs.chmodSync(rig.home.base, 0o711)
+  for (const command of ['status', 'alerts', 'runs mine', 'repair']) {
+    const words = [
+      '-u',
+      '65534',
+      process.execPath,
+      `${import.meta.dirname}/../../bin/cronwrap.js`,
+      ...command.split(' '),
+    ]
+    const result = await rig.spawn('setpriv', ['--reuid', '65534', ...words.slice(2)])
+    expect(result.exitCode, command).toBe(125)
+    expect(Buffer.from(result.stderr).toString(), command).toMatch(
+      /^cronwrap: EACCES: [^\n]+\n {2}hint: run as the user [^\n]+\n$/,
+    )
+  }
+})

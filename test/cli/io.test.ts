@@ -243,13 +243,13 @@ test('27: --on-failure-line says on stdout what failed, and nothing else on succ
   await using rig = createRig()
   expect((await rig.run(['--job', 'backup', '--on-failure-line', '--', 'sh', '-c', 'echo ok'])).stdout).toBe('ok\n')
   const failed = await rig.run(['--job', 'backup', '--on-failure-line', '--', 'sh', '-c', 'echo half; exit 3'])
-  expect(failed.stdout).toMatch(/^half\nbackup failed: exit 3 after \d+ ms; log: .*\/logs\/backup\.log\n$/)
+  expect(failed.stdout).toMatch(/^half\nbackup failed: exit 3 after \d+ ms: half; log: .*\/logs\/backup\.log\n$/)
 })
 
 test('28: descriptors, umask, priority, limits and environment reach the job unchanged', async () => {
   await using rig = createRig()
   const script = `cat <&3; echo to-four >&4; umask; nice; ulimit -Sn; ulimit -Sc; echo "$FOO.BAR \${CRONWRAP_JOB_ID} \${#CRONWRAP_RUN_ID}"; env | grep -c '^odd.name='; ls /proc/self/fd | wc -l`
-  const run = `ulimit -Sn 300; ulimit -Sc 0; umask 027; exec 3< three 4> four 9< three`
+  const run = `ulimit -n 300; ulimit -c 0; umask 027; exec 3< three 4> four 9< three`
   rig.write('three', 'from-three\n')
   rig.write('job.sh', script)
   const bare = await rig.shell(`${run}; export FOO=bar; env odd.name=1 nice -n 5 sh job.sh; true`)

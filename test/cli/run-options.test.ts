@@ -59,7 +59,7 @@ test('--cwd is where the job runs; one that does not exist is said and recorded'
   )
   const missing = await rig.run(['--cwd', rig.path('nowhere'), '--', 'pwd'])
   expect(missing.code).toBe(126)
-  expect(missing.stderr).toContain('nowhere is not a directory')
+  expect(missing.stderr).toMatch(/working directory cannot be used: .*nowhere/)
 })
 
 test('--retries runs a failed job again, keeps each attempt apart in the log, and counts one run', async () => {
@@ -121,6 +121,35 @@ test('--overlap skip gives way with 75, is counted and is no failure; --skip-exi
   expect((await first).exitCode).toBe(0)
   expect(rig.summary()['long']).toMatchObject({ total_runs: 2, total_errors: 0, skipped_runs: 2 })
   expect((await rig.run(second)).stdout).toBe('never\n')
+})
+
+test('--overlap sees a run that was started without it', async () => {
+  await using rig = createRig()
+  const script = 'echo up; while [ ! -e go ]; do sleep 0.05; done'
+  const plain = rig.start(['--job', 'mixed', '--', 'sh', '-c', script])
+  await until('it runs', () => rig.running().length === 1)
+  expect((await rig.run(['--job', 'mixed', '--overlap', 'skip', '--', 'true'])).code).toBe(75)
+  expect((await rig.run(['--job', 'mixed', '--overlap', 'replace', '--', 'true'])).code).toBe(0)
+  expect((await plain).exitCode).toBe(143)
+})
+
+test('--timeout 0 lifts a limit that is set elsewhere; a --drain of months is no overflow', async () => {
+  await using rig = createRig()
+  const env = { CRONWRAP_TIMEOUT: '100ms', CRONWRAP_DRAIN: '60d' }
+  expect(await rig.runWith(env, ['--timeout', '0', '--', 'sh', '-c', '(sleep 0.4; echo late) & exit 0'])).toMatchObject(
+    {
+      code: 0,
+      stdout: 'late\n',
+      stderr: '',
+    },
+  )
+})
+
+test('--on-failure-line arrives through a full pipe, on a line of its own', async () => {
+  await using rig = createRig()
+  const script = 'head -c 65536 /dev/zero; exit 3'
+  const result = await rig.shell(`cronwrap --job full --on-failure-line -- sh -c '${script}' | (sleep 1; tr -d '\\0')`)
+  expect(result.stdout).toMatch(/^\nfull failed: exit 3 after \d+ ms[^\n]*; log: .*\n$/)
 })
 
 test('--overlap wait runs one after the other', async () => {

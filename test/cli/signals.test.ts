@@ -247,19 +247,11 @@ test('14: * a job under nohup survives a hangup', async () => {
 
 test('15: * a run whose wrapper was killed is recorded once, as lost, with the output it had', async () => {
   await using rig = createRig()
-  const lost = rig.start([
-    '--job',
-    'lost',
-    '--overlap',
-    'skip',
-    '--',
-    'sh',
-    '-c',
-    'echo before; echo oops >&2; sleep 60',
-  ])
+  const script = 'echo before; echo oops >&2; sleep 60'
+  const lost = rig.start(['--job', 'lost', '--overlap', 'skip', '--', 'sh', '-c', script], { detached: true })
   const alive = rig.start(['--job', 'alive', '--', 'sh', '-c', 'echo going; sleep 60'])
   await until('both have printed', () => printed(rig) === 2)
-  lost.kill('SIGKILL')
+  kill(-(lost.pid ?? 0), 'SIGKILL')
   await lost
   // The overlap lock of a dead holder is free at once.
   expect((await rig.run(['--job', 'lost', '--overlap', 'skip', '--', 'true'])).code).toBe(0)
@@ -273,6 +265,106 @@ test('15: * a run whose wrapper was killed is recorded once, as lost, with the o
   expect(rig.running()).toHaveLength(1)
   expect(rig.runs().filter((run) => run.job === 'alive')).toEqual([])
   alive.kill('SIGKILL')
+})
+
+test('15: a job that outlives its killed wrapper still holds its place, and can be replaced', async () => {
+  await using rig = createRig()
+  const wrapper = rig.start(['--job', 'orphan', '--overlap', 'skip', '--', 'sh', '-c', 'echo up; sleep 60'])
+  await until('it is up', () => printed(rig) === 1)
+  wrapper.kill('SIGKILL')
+  await wrapper
+  expect((await rig.run(['--job', 'orphan', '--overlap', 'skip', '--', 'true'])).code).toBe(75)
+  expect((await rig.run(['--job', 'orphan', '--overlap', 'replace', '--', 'true'])).code).toBe(0)
+  expect(rig.summary()['orphan']).toMatchObject({ total_runs: 2, skipped_runs: 1 })
+})
+
+test('15: one spool that cannot be recorded keeps no other from it', async () => {
+  await using rig = createRig()
+  const jobs = ['a', 'b'].map((job) =>
+    rig.start(['--job', job, '--', 'sh', '-c', 'echo up; sleep 60'], { detached: true }),
+  )
+  await until('both are up', () => printed(rig) === 2)
+  fs.mkdirSync(`${rig.home.logs}/a.log`)
+  for (const child of jobs) {
+    kill(-(child.pid ?? 0), 'SIGKILL')
+    await child
+  }
+  const report = JSON.parse((await rig.run(['repair', '--json'])).stdout) as { problems: string[]; lost_runs: string[] }
+  expect(report.problems).toMatchObject([expect.stringContaining('of a could not be recorded')])
+  expect(report.lost_runs).toHaveLength(1)
+  expect(rig.summary()).toMatchObject({ a: { last_reason: 'lost' }, b: { last_reason: 'lost' } })
+  fs.rmdirSync(`${rig.home.logs}/a.log`)
+  await rig.run(['repair'])
+  expect(rig.summary()['a']).toMatchObject({ total_runs: 1 })
+  expect(rig.log('a')).toContain('up\n')
+})
+
+test('15: an end that the wrapper knew is recorded as it was, also where a torn line of it is in the journal', async () => {
+  await using rig = createRig()
+  await rig.run(['--job', 'first', '--', 'true'])
+  const child = rig.start(['--job', 'torn', '--', 'sh', '-c', 'echo up; sleep 60'], { detached: true })
+  await until('it is up', () => printed(rig) === 1)
+  kill(-(child.pid ?? 0), 'SIGKILL')
+  await child
+  const [id = ''] = rig.running()
+  const event = { ...rig.runs()[0], id, run_id: id, job: 'torn', status: 'error', exit_code: 7 }
+  fs.writeJsonSync(`${rig.home.running}/${id}/finished.json`, event)
+  fs.appendFileSync(rig.home.journal, JSON.stringify(event).slice(0, 120))
+  await rig.run(['--job', 'later', '--', 'true'])
+  expect(rig.summary()['torn']).toMatchObject({ total_runs: 1, last_exit_code: 7, last_reason: 'exit' })
+})
+
+const STUCK = `
+import os, signal, subprocess, sys, time
+reader, writer = os.pipe()
+child = subprocess.Popen(sys.argv[1:], stdout=writer)
+os.close(writer)
+time.sleep(1.5)
+child.send_signal(signal.SIGTERM)
+start = time.time()
+code = child.wait(timeout=15)
+print(code, time.time() - start < 2)
+`
+
+test.each([
+  ['while the job prints', ['--', 'yes'], '143 True'],
+  ['with output held back', ['--tee', 'on-failure', '--', 'sh', '-c', 'head -c 3000000 /dev/zero; exit 3'], '3 True'],
+  ['after a timeout', ['--timeout', '300ms', '--', 'yes'], '124 True'],
+])('8: TERM ends us though nobody reads our output, %s, and the run is on record', async (_, words, expected) => {
+  await using rig = createRig()
+  const driver = rig.write('stuck.py', STUCK)
+  const result = await rig.spawn('python3', [driver, process.execPath, BIN, '--job', 'stuck', ...words])
+  expect(Buffer.from(result.stdout).toString().trim()).toBe(expected)
+  expect(Buffer.from(result.stderr).toString()).toBe('')
+  expect(rig.runs()).toMatchObject([{ exit_code: Number(expected.split(' ')[0]) }])
+})
+
+test('8: TERM while output is drained ends the wait, and the job has ended by itself', async () => {
+  await using rig = createRig()
+  const child = rig.start(['--job', 'drained', '--drain', '30s', '--', 'sh', '-c', 'sleep 60 & echo up; exit 3'])
+  await until('the job has ended', () => printed(rig) === 1)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  child.kill('SIGTERM')
+  expect((await child).exitCode).toBe(3)
+  expect(rig.runs()).toMatchObject([{ exit_code: 3, reason: 'exit' }])
+})
+
+test('8: a signal before the job begins is heard: nothing runs', async () => {
+  await using rig = createRig()
+  for (const words of [
+    ['--jitter', '20h'],
+    ['--overlap', 'wait'],
+  ]) {
+    const holder = rig.start(['--job', 'early', '--overlap', 'skip', '--', 'sh', '-c', 'echo up; sleep 60'])
+    await until('the place is taken', () => printed(rig) === 1)
+    const child = rig.start(['--job', 'early', ...words, '--', 'touch', 'ran'])
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    child.kill('SIGTERM')
+    expect((await child).exitCode, words.join(' ')).toBe(143)
+    holder.kill('SIGTERM')
+    await holder
+  }
+  expect(fs.existsSync(rig.path('ran'))).toBe(false)
 })
 
 test('15: what a supervisor killed after TERM says so, and a torn journal line costs no other', async () => {

@@ -4,7 +4,7 @@ import { newRunId } from '../../src/platform/run-id.ts'
 import type { JobEvent } from '../../src/record/event.ts'
 import { appendEvent, rotateJournal } from '../../src/record/journal.ts'
 import { projectSummary, readHistory, seeLimit } from '../../src/record/journal-reader.ts'
-import { listSegments, segmentPath } from '../../src/record/journal-segment.ts'
+import { createSegment, listSegments, segmentPath } from '../../src/record/journal-segment.ts'
 import { foldIntoViews, publish } from '../../src/record/publish.ts'
 import { readSummaryFile, type Summary } from '../../src/record/summary.ts'
 import { createRig, type Rig } from '../support/rig.ts'
@@ -66,6 +66,48 @@ test('a writer that finds the journal rotated under it writes again, and its eve
   fs.removeSync(rig.home.summary)
   expect(projectSummary(rig.home, null, seeLimit).summary.get('a')?.deliveries_sent).toBe(1)
   expect(readHistory(rig.home).events.filter(({ event }) => event.id === late.id)).toHaveLength(1)
+})
+
+test('a rotation that was killed half way is finished by the next, and nothing counts twice', async () => {
+  await using rig = rigWithLogs()
+  for (let index = 0; index < 3; index++) await publish(rig.home, skipped())
+  // As after a kill between making the segment and leading the well-known name to it.
+  createSegment(rig.home, 2, listSegments(rig.home)[0]?.id ?? null, onDisk(rig), newRunId())
+  for (let index = 0; index < 30; index++) await publish(rig.home, skipped())
+  expect(count(onDisk(rig))).toBe(33)
+  await rig.run(['repair'])
+  expect(count(onDisk(rig))).toBe(33)
+  rotateJournal(rig.home, onDisk(rig), 0)
+  expect(fs.statSync(rig.home.journal).ino).toBe(fs.statSync(segmentPath(rig.home, 3)).ino)
+})
+
+test('events that many writers append while the journal is rotated under them count once each', async () => {
+  await using rig = rigWithLogs()
+  await publish(rig.home, skipped())
+  // The successor is there, but nobody has said yet how much of the old segment counts.
+  const before = onDisk(rig)
+  const acknowledged = Array.from({ length: 30 }, () => skipped())
+  for (const event of acknowledged) appendEvent(rig.home, event)
+  createSegment(rig.home, 2, listSegments(rig.home)[0]?.id ?? null, before, newRunId())
+  const late = Array.from({ length: 30 }, () => skipped())
+  for (const event of late) appendEvent(rig.home, event)
+  await foldIntoViews(rig.home)
+  expect(count(onDisk(rig))).toBe(61)
+  expect(readHistory(rig.home).events).toHaveLength(61)
+  fs.removeSync(rig.home.summary)
+  await foldIntoViews(rig.home)
+  expect(count(onDisk(rig))).toBe(61)
+})
+
+test('a summary that is larger than a segment does not rotate the journal with each run', async () => {
+  await using rig = rigWithLogs()
+  for (let index = 0; index < 40; index++) await publish(rig.home, skipped(`job-${index}`))
+  rotateJournal(rig.home, onDisk(rig), 0)
+  for (let index = 0; index < 5; index++) {
+    await publish(rig.home, skipped())
+    rotateJournal(rig.home, onDisk(rig), 4000)
+  }
+  expect(listSegments(rig.home)).toHaveLength(2)
 })
 
 test('a torn line is ended by the next writer and passed over by readers, wherever it was cut', async () => {
