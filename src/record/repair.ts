@@ -33,8 +33,7 @@ export async function repair(home: Home, now: Date): Promise<RepairReport> {
   const { recorded: lostRuns, problems } = await sweepLostRuns(home, { now })
   const summaryWas = readSummaryFile(home.summary).kind
   const result = await foldIntoViews(home, { now: () => now, fromScratch: true })
-  if (result.kind === 'failed')
-    throw new CronwrapError('CANNOT_RECORD', 'the views could not be written', { cause: result.error })
+  if (result.kind === 'failed') throw result.error
   if (result.kind === 'deferred') {
     throw new CronwrapError('CANNOT_RECORD', 'another process holds the lock on the summary', {
       hint: 'try again in a few seconds',

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
+import { errnoOf } from '../errors.ts'
 import { readBounded } from '../platform/atomic-file.ts'
 import { makeDirectory } from '../platform/make-directory.ts'
 import { ownIdentity, type ProcessIdentity } from '../platform/process-identity.ts'
@@ -94,10 +95,20 @@ export class Spool {
     fs.utimesSync(join(this.directory, 'run.json'), now, now)
   }
 
-  /** By hand: a spool holds files only, and a recursive rmSync would load another of Node's modules. */
+  /**
+   * Renamed first: killed half way through, we leave something that anybody may remove and nobody takes for a run.
+   * By hand, because a recursive rmSync would load another of Node's modules in each run.
+   */
   remove(): void {
-    for (const name of fs.readdirSync(this.directory)) fs.unlinkSync(join(this.directory, name))
-    fs.rmdirSync(this.directory)
+    const gone = join(this.directory, '..', `.gone-${this.manifest.run_id}`)
+    fs.renameSync(this.directory, gone)
+    try {
+      for (const name of fs.readdirSync(gone)) fs.unlinkSync(join(gone, name))
+      fs.rmdirSync(gone)
+    } catch (error) {
+      // A sweeper may be quicker.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
   }
 }
 

@@ -37,6 +37,11 @@ export interface SweepResult {
   readonly problems: readonly string[]
 }
 
+interface Claimed {
+  readonly directory: string
+  readonly manifest: RunManifest
+}
+
 /**
  * Records the runs whose wrapper is gone: killed with SIGKILL, or by a power cut. Each is recorded
  * once however many sweepers meet: renaming the spool decides who does it, and whoever finds a
@@ -45,22 +50,15 @@ export interface SweepResult {
 export async function sweepLostRuns(home: Home, { except, now, hurry }: SweepOptions): Promise<SweepResult> {
   const recorded: string[] = []
   const problems: string[] = []
-  let known: Set<string> | null = null
-  for (const name of listDirectory(home.running)) {
+  const claimed = listDirectory(home.running).flatMap((name) =>
+    name === except ? [] : (claimIfGone(home, name, now) ?? []),
+  )
+  // Looked up once all are claimed: what their wrappers still wrote is there by now.
+  const known = claimed.length === 0 ? new Set<string>() : recordedIds(home)
+  for (const { directory, manifest } of claimed) {
     if (hurry?.()) break
-    if (name === except || !isSpoolName(name)) continue
-    const path = join(home.running, name)
-    const manifest = name.startsWith('.new-') ? null : readManifest(path)
-    if (manifest === null) {
-      if (ageOf(path, now) > ABANDONED_MS) fs.rmSync(path, { recursive: true, force: true })
-      continue
-    }
-    if (claimantLives(name) || !isGone(manifest, path, now)) continue
-    const claimed = claim(home, name, manifest)
-    if (claimed === null) continue
     try {
-      known ??= recordedIds(home)
-      await recordLost(home, claimed, manifest, known, now)
+      await recordLost(home, directory, manifest, known, now)
       recorded.push(manifest.run_id)
     } catch (error) {
       problems.push(`run ${manifest.run_id} of ${manifest.job} could not be recorded: ${messageOf(error)}`)
@@ -72,7 +70,24 @@ export async function sweepLostRuns(home: Home, { except, now, hurry }: SweepOpt
   return { recorded, problems }
 }
 
-/** Spools are named by the run, `.new-<run>` while they are made, and `.sweep-<pid>-<start>-<run>` while they are swept. */
+function claimIfGone(home: Home, name: string, now: Date): Claimed | null {
+  if (!isSpoolName(name)) return null
+  const path = join(home.running, name)
+  if (name.startsWith('.gone-')) {
+    fs.rmSync(path, { recursive: true, force: true })
+    return null
+  }
+  const manifest = name.startsWith('.new-') ? null : readManifest(path)
+  if (manifest === null) {
+    if (ageOf(path, now) > ABANDONED_MS) fs.rmSync(path, { recursive: true, force: true })
+    return null
+  }
+  if (claimantLives(name) || !isGone(manifest, path, now)) return null
+  const directory = claim(home, name, manifest)
+  return directory === null ? null : { directory, manifest }
+}
+
+/** Spools are named by the run; `.new-<run>` while they are made, `.sweep-<pid>-<start>-<run>` while they are swept, `.gone-<run>` while they are removed. */
 function isSpoolName(name: string): boolean {
   return isRunId(runIdIn(name))
 }

@@ -26,6 +26,20 @@ function printed(rig: Rig): number {
   return rig.running().filter((id) => fs.existsSync(`${rig.home.running}/${id}/1.stdout.0`)).length
 }
 
+function childrenOf(pid: number): string[] {
+  return fs
+    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter((child) => child !== '')
+}
+
+/** Node itself catches TERM from its start; USR2 is ours. */
+function listens(pid: number): boolean {
+  const caught = /^SigCgt:\s+([0-9a-f]+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return (BigInt(`0x${caught ?? '0'}`) & (1n << 11n)) !== 0n
+}
+
 async function startTrapper(rig: Rig, words: readonly string[] = []) {
   const script = rig.write('trapper.py', TRAPPER)
   const seen = rig.path('signals')
@@ -342,8 +356,8 @@ test.each([
 test('8: TERM while output is drained ends the wait, and the job has ended by itself', async () => {
   await using rig = createRig()
   const child = rig.start(['--job', 'drained', '--drain', '30s', '--', 'sh', '-c', 'sleep 60 & echo up; exit 3'])
-  await until('the job has ended', () => printed(rig) === 1)
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  const job = await until('the job has ended', () => printed(rig) === 1 && childrenOf(child.pid ?? 0).length === 0)
+  expect(job).toBe(true)
   child.kill('SIGTERM')
   expect((await child).exitCode).toBe(3)
   expect(rig.runs()).toMatchObject([{ exit_code: 3, reason: 'exit' }])
@@ -358,7 +372,7 @@ test('8: a signal before the job begins is heard: nothing runs', async () => {
     const holder = rig.start(['--job', 'early', '--overlap', 'skip', '--', 'sh', '-c', 'echo up; sleep 60'])
     await until('the place is taken', () => printed(rig) === 1)
     const child = rig.start(['--job', 'early', ...words, '--', 'touch', 'ran'])
-    await new Promise((resolve) => setTimeout(resolve, 400))
+    await until('it listens', () => listens(child.pid ?? 0))
     child.kill('SIGTERM')
     expect((await child).exitCode, words.join(' ')).toBe(143)
     holder.kill('SIGTERM')
