@@ -5,9 +5,10 @@ import { CronwrapError } from '../errors.ts'
 const PLAIN_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/
 const MAX_BYTES = 128
 
-/** Programs whose first file argument says more about a job than they do. */
-const INTERPRETER =
-  /^(?:python[\d.]*|pypy[\d.]*|node|nodejs|bun|deno|tsx|ts-node|sh|bash|dash|zsh|ksh|fish|perl|ruby|php[\d.]*|lua[\d.]*|Rscript|julia)$/
+/** Programs whose first file argument says more about a job than they do; a version may follow the name. */
+const INTERPRETERS = new Set(
+  'python pypy node nodejs bun deno tsx ts-node sh bash dash zsh ksh fish perl ruby php lua Rscript julia'.split(' '),
+)
 const SCRIPT = /\.(?:py|pyw|js|mjs|cjs|ts|mts|cts|sh|bash|zsh|fish|pl|rb|php|lua|R|jl)$/
 
 /**
@@ -36,7 +37,7 @@ export function parseId(text: string): string {
  */
 export function deriveJobId(command: readonly string[]): string {
   const program = basename(command[0] ?? '')
-  const script = INTERPRETER.test(program) ? scriptOf(command.slice(1)) : undefined
+  const script = INTERPRETERS.has(withoutVersion(program)) ? scriptOf(command.slice(1)) : undefined
   const name = basename(script ?? program).replace(SCRIPT, '')
   if (isId(name)) return name
   const cleaned = name.replace(/[^\p{L}\p{M}\p{N}._-]+/gu, '-').replace(/^\.+/, '')
@@ -44,6 +45,13 @@ export function deriveJobId(command: readonly string[]): string {
     .slice(0, MAX_BYTES / 4)
     .join('')
   return isId(short) ? short : 'job'
+}
+
+/** `python3.11` is a python. */
+function withoutVersion(program: string): string {
+  let end = program.length
+  while (end > 0 && '0123456789.'.includes(program[end - 1] ?? '')) end -= 1
+  return program.slice(0, end)
 }
 
 function scriptOf(args: readonly string[]): string | undefined {
