@@ -100,15 +100,17 @@ export function say(stream: Writable, text: string): Promise<void> {
 }
 
 /** Until the write is done, or the stream has failed or closed. */
-async function settled(stream: Writable, write: (done: () => void) => void): Promise<void> {
-  let finish = (): void => undefined
-  const done = new Promise<void>((resolve) => (finish = resolve))
-  stream.once('error', finish).once('close', finish)
-  try {
-    write(finish)
-  } catch {
-    finish() // A write to a file or device throws instead of emitting.
-  }
-  await done
-  stream.off('error', finish).off('close', finish)
+function settled(stream: Writable, write: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      stream.off('error', finish).off('close', finish)
+      resolve()
+    }
+    stream.once('error', finish).once('close', finish)
+    try {
+      write(finish)
+    } catch {
+      finish() // A write to a file or device throws instead of emitting.
+    }
+  })
 }

@@ -56,10 +56,13 @@ export class SignalRelay {
 
   /** Waits, but no longer than until a signal asks us to end. */
   async sleep(durationMs: number): Promise<void> {
-    let cancel = (): void => undefined
-    const over = new Promise<void>((resolve) => (cancel = schedule(resolve, durationMs)))
-    await Promise.race([over, this.interrupted])
-    cancel()
+    await new Promise<void>((resolve) => {
+      const cancel = schedule(resolve, durationMs)
+      void this.interrupted.then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   dispose(): void {

@@ -159,8 +159,8 @@ function sumSkipped(parts: readonly Lines[]): number {
  * successor first: without one all that is there counts, and what comes later is read later.
  */
 function readSegment(segment: Segment, from: number, next: Segment | null, limit: Limit): Lines {
-  const end = next === null ? Infinity : limit(segment, next)
-  const { content, bytes } = readFrom(segment.path, from, end)
+  const counted = next === null ? Infinity : limit(segment, next)
+  const { content, bytes } = readFrom(segment.path, from, counted)
   const events: PlacedEvent[] = []
   let skippedLines = 0
   let start = 0
