@@ -72,7 +72,6 @@ const outputs = [
     format: 'cjs',
     entryPoints: ['src/cli/commands.ts'],
     outfile: 'dist/cli/commands.cjs',
-    plugins: [builtinsUncopied],
   }),
   await build({
     ...shared,

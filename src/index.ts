@@ -8,3 +8,6 @@ export type { DeliveryStatus, RunFinished, RunReason, RunStatus } from './record
 export type { LastDelivery, RecentRun, SummaryEntry } from './record/summary.ts'
 export type { OverlapMode, RunOptions, TeeMode } from './config/run-options.ts'
 export { CronwrapError, type CronwrapErrorCode } from './errors.ts'
+export { deleteState, listStates, readState, updateState, writeState, type StateOptions } from './state/state-store.ts'
+export type { State } from './state/state-value.ts'
+export { loadDailyState, type DailyOptions } from './state/daily-state.ts'

@@ -9,5 +9,6 @@ export const COMMAND_NAMES: readonly string[] = [
   'runs',
   'record',
   'repair',
+  'state',
   'help',
 ]

@@ -8,6 +8,7 @@ import { logsCommand } from './commands/logs.ts'
 import { recordCommand } from './commands/record.ts'
 import { repairCommand } from './commands/repair.ts'
 import { runsCommand } from './commands/runs.ts'
+import { stateCommand } from './commands/state.ts'
 import { statusCommand } from './commands/status.ts'
 import { summaryCommand } from './commands/summary.ts'
 import { reportError } from './report-error.ts'
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   recordCommand,
   summaryCommand,
   repairCommand,
+  stateCommand,
 ]
 
 const HELP_FLAG = { takesValue: false, short: 'h', description: 'Print this help' }

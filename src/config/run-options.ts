@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly deliveryGraceMs: number
   /** Exit codes that count as success and are returned as 0. */
   readonly okCodes: readonly number[]
+  /** The job may write shared state, which is otherwise for the main process only. */
+  readonly allowStateWrite: boolean
 }
 
 export interface OptionSpec<K extends keyof RunOptions = keyof RunOptions> {
@@ -214,6 +216,16 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
       description: 'Exit codes that count as success and are returned as 0 (0); of 0,3 a 3 too',
       fallback: [0],
       parse: exitCodes,
+    }),
+  ],
+  [
+    'allow-state-write',
+    option({
+      key: 'allowStateWrite',
+      placeholder: null,
+      description: 'Let the job write shared state, which it may otherwise only read',
+      fallback: false,
+      parse: yesOrNo,
     }),
   ],
 ])

@@ -197,11 +197,16 @@ function childRequest(
     child: {
       command: spec.command,
       cwd: spec.options.cwd,
-      env: { ...spec.env, CRONWRAP_JOB_ID: spec.job, CRONWRAP_RUN_ID: runId },
+      env: jobEnvironment(spec, runId),
       inheritance,
       pipes: record.directory === null ? null : { directory: record.directory, pool, label: `${runId}.${attempt}` },
     },
   }
+}
+
+function jobEnvironment({ env, job, options }: JobSpec, runId: string): NodeJS.ProcessEnv {
+  const allowed = options.allowStateWrite ? '1' : undefined
+  return { ...env, CRONWRAP_JOB_ID: job, CRONWRAP_RUN_ID: runId, CRONWRAP_ALLOW_STATE_WRITE: allowed }
 }
 
 function openOutlets({ spec, record, output }: Run, attempt: number): Pick<AttemptRequest, 'stdout' | 'stderr'> {
