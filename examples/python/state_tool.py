@@ -49,9 +49,10 @@ def base_directory():
 
 def read_state(name):
     """The state as a dict, or None when there is none or it cannot be read. Takes no lock."""
+    place = _place(name)
     for attempt in range(READS):
         try:
-            content = _see(_place(name))[1]
+            content = _see(place)[1]
             return None if content is None else _parse(content)
         except (OSError, ValueError) as error:
             if attempt == READS - 1:
@@ -179,6 +180,10 @@ def _follow(place, seen_id, content):
     with _create(os.path.join(prepared, "value")) as file:
         file.write(content)
         file.flush()
+        # The system's time moves in steps and inodes are used again: the time is set, later than the one before.
+        floor = re.search(r"-(\d+)$", seen_id)
+        mtime = max(time.time_ns(), int(floor.group(1)) if floor else 0) + 4000
+        os.utime(file.fileno(), ns=(mtime, mtime))
         os.fsync(file.fileno())
         next_id = _id(os.fstat(file.fileno()))
     _touch(os.path.join(prepared, f"is-{next_id}"))
@@ -190,7 +195,8 @@ def _follow(place, seen_id, content):
         if os.path.exists(os.path.join(place.directory, seen_id, "next")) or _see(place)[0] != seen_id:
             return False
         raise
-    _sync(os.path.join(place.directory, seen_id))
+    with contextlib.suppress(FileNotFoundError):  # Another process has carried it out, and moved the place away.
+        _sync(os.path.join(place.directory, seen_id))
     _carry_out(place, seen_id)
     return True
 
@@ -225,7 +231,9 @@ def _id(stat):
 
 def _id_of_nothing(place):
     def is_free(name):
-        return not os.path.exists(os.path.join(place.directory, name, "next"))
+        # One whose claim still holds its value is not over: it is to be carried out, and no other to be begun.
+        claim = os.path.join(place.directory, name, "next")
+        return not os.path.exists(claim) or os.path.exists(os.path.join(claim, "value"))
 
     for name in _list(place.directory):
         if re.match(r"none-.*-", name) and is_free(name):
@@ -239,7 +247,9 @@ def _id_of_nothing(place):
 def _tidy(place):
     for name in _list(place.directory):
         path = os.path.join(place.directory, name)
-        if name.startswith("gone-") or (name.startswith("new-") and _age(path) > 60):
+        minute = re.match(r"^gone-(\d+)$", name)
+        is_over = minute is not None and abs(time.time() / 60 - int(minute.group(1))) > 2
+        if is_over or (name.startswith("new-") and _age(path) > 60):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -258,7 +268,10 @@ def _new_directory(place):
 
 
 def _gone(place):
-    return os.path.join(place.directory, f"gone-{uuid.uuid4()}")
+    """Removed a minute later at the earliest: a rename that has begun must find the place where it was taken."""
+    bucket = os.path.join(place.directory, f"gone-{int(time.time() // 60)}")
+    _make_directory(bucket)
+    return os.path.join(bucket, str(uuid.uuid4()))
 
 
 def _move_once(source, target):

@@ -80,7 +80,8 @@ const SETTINGS =
 
 const EXIT_CODES = `  The job's own code; 128+n when signal n ended it; 124 after --timeout;
   126 not executable; 127 not found; 125 cronwrap was misused; 75 skipped by
-  --overlap skip. Trouble with recording never changes the code.`
+  --overlap skip; 77 a job may not write state. Trouble with recording never
+  changes the code.`
 
 const PROGRAM_EXAMPLES = `  $ cronwrap -- python3 task.py
   $ cronwrap --job backup --timeout 1h --retries 2 -- ./backup.sh /srv

@@ -55,8 +55,7 @@ export async function loadDailyState(name: string, initial: State, options: Dail
  */
 export function dateIn(timeZone: string | undefined, now: Date): string {
   try {
-    const format = { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' } as const
-    return new Intl.DateTimeFormat('en-CA', format as Intl.DateTimeFormatOptions).format(now)
+    return new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(now)
   } catch (error) {
     throw new CronwrapError('BAD_VALUE', `"${timeZone}" is not a time zone`, {
       hint: 'write it as Asia/Shanghai',

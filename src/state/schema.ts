@@ -20,11 +20,10 @@ export async function createValidator(
   const path = file ?? join(home.state, 'schemas', `${name}.schema.json`)
   const schema = readSchema(path, file !== undefined)
   if (schema === null) return null
-  const isNew = String(schema['$schema'] ?? '').includes('2020-12')
+  const isNew = typeof schema['$schema'] === 'string' && schema['$schema'].includes('2020-12')
   const { Ajv } = isNew ? { Ajv: (await import('ajv/dist/2020.js')).Ajv2020 } : await import('ajv')
-  const { default: formats } = await import('ajv-formats')
   const ajv = new Ajv({ allErrors: true, strict: false })
-  ;(formats as unknown as { default?: (target: object) => void } & ((target: object) => void)).call(undefined, ajv)
+  addFormats(await import('ajv-formats'), ajv)
   let validate: ReturnType<typeof ajv.compile>
   try {
     validate = ajv.compile(schema)
@@ -54,4 +53,11 @@ function readSchema(path: string, required: boolean): Record<string, unknown> | 
     throw new CronwrapError('CANNOT_READ', `the schema ${path} cannot be read: ${messageOf(error)}`, { cause: error })
   }
   throw new CronwrapError('CANNOT_READ', `the schema ${path} does not exist`)
+}
+
+/** A CommonJS package that is its own default export, or not, depending on who bundles it. */
+function addFormats(module: unknown, ajv: object): void {
+  let add = module
+  while (typeof add !== 'function') add = (add as { default: unknown }).default
+  add(ajv)
 }

@@ -348,7 +348,7 @@ describe('repair', () => {
 describe('--help and --version', () => {
   const topics = [
     [],
-    ...['delivery', 'status', 'alerts', 'logs', 'runs', 'record', 'summary', 'repair'].map((name) => [name]),
+    ...['delivery', 'status', 'alerts', 'logs', 'runs', 'record', 'summary', 'repair', 'state'].map((name) => [name]),
   ]
   test.each(topics.map((words) => [words.join(' '), words]))(
     '40: "%s --help" is on stdout, at most 80 columns wide, with an example',

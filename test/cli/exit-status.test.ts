@@ -160,7 +160,15 @@ test('7: runs with nothing in the environment, and in a directory that is gone',
 test('6: a base directory that vanishes while the job runs costs one warning', async () => {
   await using rig = createRig()
   for (const words of [[], ['--tee', 'on-failure'], ['--overlap', 'skip'], ['--retries', '1', '--retry-delay', '0']]) {
-    const result = await rig.run([...words, '--job', 'vanish', '--', 'sh', '-c', `until rm -rf ${rig.home.base} 2> /dev/null; do :; done; exit 3`])
+    const result = await rig.run([
+      ...words,
+      '--job',
+      'vanish',
+      '--',
+      'sh',
+      '-c',
+      `until rm -rf ${rig.home.base} 2> /dev/null; do :; done; exit 3`,
+    ])
     expect(result.code, words.join(' ')).toBe(3)
     expect(result.stderr, words.join(' ')).toMatch(/^cronwrap: [^\n]+\n$/)
   }

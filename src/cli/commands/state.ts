@@ -22,8 +22,8 @@ import { watchState } from '../watch-state.ts'
 
 export const stateCommand: Command = {
   name: 'state',
-  usage: '<get|set|merge|patch|edit|list|delete|path|watch> [name] [value]',
-  description: 'Read and change JSON state that a main process shares with its jobs',
+  usage: '<action> [name] [value]',
+  description: 'Share JSON state with jobs: get, set, merge, patch, edit, list, delete, path, watch',
   flags: new Map([
     ['raw', { takesValue: false, description: 'get: print a string without quotes' }],
     ['default', { takesValue: true, placeholder: '<json>', description: 'get: print this when there is none' }],
@@ -67,38 +67,42 @@ type Action = (input: CommandInput, name: string, rest: readonly string[]) => Pr
 
 const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['get', get],
-  [
-    'set',
-    async (input, name, [value]) =>
-      write(input, name, (options) =>
-        writeState(name, parseJson(value === undefined || value === '-' ? fs.readFileSync(0, 'utf8') : value), options),
-      ),
-  ],
-  [
-    'merge',
-    async (input, name, [value]) => {
-      const { apply } = await import('json-merge-patch')
-      const patch = parseJson(required(value, 'a JSON merge patch'))
-      return write(input, name, (options) => updateState(name, (state) => apply(state ?? {}, patch) as State, options))
-    },
-  ],
-  [
-    'patch',
-    async (input, name, [value]) => {
-      const { applyPatch } = await import('rfc6902')
-      const operations = parseJson(required(value, 'a JSON patch'))
-      if (!Array.isArray(operations)) throw new CronwrapError('BAD_VALUE', 'a JSON patch is a list of operations')
-      return write(input, name, (options) =>
-        updateState(name, (state) => patched(applyPatch, state, operations), options),
-      )
-    },
-  ],
+  ['set', set],
+  ['merge', merge],
+  ['patch', patch],
   ['edit', edit],
   ['list', list],
-  ['delete', async (input, name) => write(input, name, (options) => deleteState(name, options))],
-  ['path', async ({ home }, name) => (print(placeOf(home, name).file), 0)],
-  ['watch', async ({ home }, name) => watchState(home, name)],
+  ['delete', remove],
+  ['path', path],
+  ['watch', ({ home }, name) => watchState(home, name)],
 ])
+
+async function set(input: CommandInput, name: string, [value = '-']: readonly string[]): Promise<number> {
+  const state = parseJson(textOf(value))
+  return write(input, name, (options) => writeState(name, state, options))
+}
+
+async function merge(input: CommandInput, name: string, [value]: readonly string[]): Promise<number> {
+  const { apply } = await import('json-merge-patch')
+  const mergePatch = parseJson(required(value, 'a JSON merge patch'))
+  return write(input, name, (options) => updateState(name, (state) => apply(state ?? {}, mergePatch) as State, options))
+}
+
+async function patch(input: CommandInput, name: string, [value]: readonly string[]): Promise<number> {
+  const { applyPatch } = await import('rfc6902')
+  const operations: unknown = parseJson(required(value, 'a JSON patch'))
+  if (!Array.isArray(operations)) throw new CronwrapError('BAD_VALUE', 'a JSON patch is a list of operations')
+  return write(input, name, (options) => updateState(name, (state) => patched(applyPatch, state, operations), options))
+}
+
+async function remove(input: CommandInput, name: string): Promise<number> {
+  return write(input, name, (options) => deleteState(name, options))
+}
+
+async function path({ home }: CommandInput, name: string): Promise<number> {
+  print(placeOf(home, name).file)
+  return 0
+}
 
 async function get(input: CommandInput, name: string, [pointer = '']: readonly string[]): Promise<number> {
   const { Pointer } = await import('rfc6902')
@@ -187,8 +191,13 @@ function initialDay({ flags }: CommandInput): State {
 }
 
 function required(value: string | undefined, what: string): string {
-  if (value !== undefined) return value === '-' ? fs.readFileSync(0, 'utf8') : value
+  if (value !== undefined) return textOf(value)
   throw new CronwrapError('USAGE', `${what} is missing`, { hint: 'see cronwrap state --help' })
+}
+
+/** `-` is standard input. */
+function textOf(value: string): string {
+  return value === '-' ? fs.readFileSync(0, 'utf8') : value
 }
 
 function parseJson(text: string): State {
