@@ -44,7 +44,7 @@ export const stateCommand: Command = {
     'cronwrap state set water \'{"total": 0}\'',
     "cronwrap state edit water -- jq '.total += 300'",
     'cronwrap state merge water \'{"goal": 2000}\'',
-    'cronwrap state patch water \'[{"op": "test", "path": "/total", "value": 300}, {"op": "replace", "path": "/total", "value": 600}]\'',
+    'cronwrap state patch water \'[{"op": "add", "path": "/goal", "value": 2000}]\'',
     'cronwrap state get water /total',
   ],
   positionals: [1, Infinity],
