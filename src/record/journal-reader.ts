@@ -23,8 +23,6 @@ export interface Projection {
   readonly folded: number
   /** The view could not be continued, so it was made again from the journal. */
   readonly rebuilt: boolean
-  /** Lines that are no events. */
-  readonly skippedLines: number
   /** How far the journal was read; null when there is none. */
   readonly end: ReadEnd | null
 }
@@ -60,7 +58,6 @@ export function projectSummary(home: Home, view: Summary | null, limit: Limit): 
         summary,
         folded: pending.events.length,
         rebuilt: false,
-        skippedLines: pending.skippedLines,
         end: pending.end,
       }
     }
@@ -71,8 +68,7 @@ export function projectSummary(home: Home, view: Summary | null, limit: Limit): 
 /** The journal's events from the last checkpoint that can be read. A missing journal leaves the view as it is. */
 function rebuild(home: Home, view: Summary | null, limit: Limit): Projection {
   const segments = listSegments(home)
-  if (segments.length === 0)
-    return { summary: view ?? new Map(), folded: 0, rebuilt: false, skippedLines: 0, end: null }
+  if (segments.length === 0) return { summary: view ?? new Map(), folded: 0, rebuilt: false, end: null }
   let start = segments.length - 1
   let summary: Summary | null = null
   for (; start >= 0 && summary === null; start--) summary = readCheckpoint(segments[start])
@@ -86,7 +82,6 @@ function rebuild(home: Home, view: Summary | null, limit: Limit): Projection {
     summary: fold(base, events),
     folded: events.length,
     rebuilt: true,
-    skippedLines: sumSkipped(rest) + (tail?.skippedLines ?? 0),
     end: rest.at(-1)?.end ?? null,
   }
 }

@@ -31,7 +31,7 @@ export interface FoldOptions extends PublishOptions {
 
 export type PublishResult =
   /** The views hold everything. */
-  | { readonly kind: 'published'; readonly projection: Projection | null }
+  | { readonly kind: 'published' }
   /** The event is safe in the journal; a later fold takes it up. */
   | { readonly kind: 'deferred' }
   | { readonly kind: 'failed'; readonly error: unknown }
@@ -58,13 +58,12 @@ export async function foldIntoViews(home: Home, options: FoldOptions = {}): Prom
     ...(hurry === undefined ? {} : { hurry }),
     ...(budgetMs === undefined ? {} : { budgetMs }),
   }).catch((error: unknown) => ({ kind: 'unavailable' as const, error }))
-  if (result.kind === 'done') return { kind: 'published', projection: result.value }
-  if (result.kind === 'unneeded') return { kind: 'published', projection: null }
+  if (result.kind === 'done' || result.kind === 'unneeded') return { kind: 'published' }
   return result.kind === 'busy' ? { kind: 'deferred' } : { kind: 'failed', error: result.error }
 }
 
 /** Folds until nothing is left; losing the race for the file costs another round, never an event. */
-function writeViews(home: Home, held: StillHeld, now: () => Date, fromScratch: boolean): Projection {
+function writeViews(home: Home, held: StillHeld, now: () => Date, fromScratch: boolean): void {
   for (let scratch = fromScratch; ; scratch = false) {
     const before = fingerprint(home.summary)
     const file = readSummaryFile(home.summary)
@@ -90,7 +89,7 @@ function writeViews(home: Home, held: StillHeld, now: () => Date, fromScratch: b
     // Events that came meanwhile belong to writers that are waiting for this lock or have given up.
     if (hasGrown(home, projection.end)) continue
     rotateJournal(home, projection.summary)
-    return projection
+    return
   }
 }
 

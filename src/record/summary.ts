@@ -119,11 +119,9 @@ export function formatSummary(summary: Summary): string {
   return `${JSON.stringify(Object.fromEntries(summary), null, 2)}\n`
 }
 
-/** The view on disk: `missing`, `broken` (and why), or valid at every level. */
+/** The view on disk: `missing`, `broken`, or valid at every level. */
 export type SummaryFile =
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'broken'; readonly why: string }
-  | { readonly kind: 'valid'; readonly summary: Summary }
+  { readonly kind: 'missing' } | { readonly kind: 'broken' } | { readonly kind: 'valid'; readonly summary: Summary }
 
 export function readSummaryFile(path: string): SummaryFile {
   let value: unknown
@@ -131,11 +129,11 @@ export function readSummaryFile(path: string): SummaryFile {
     const content = readBounded(path, MAX_VIEW_BYTES)
     if (content === null) return { kind: 'missing' }
     value = JSON.parse(content.toString('utf8').replace(/^\uFEFF/, ''))
-  } catch (error) {
-    return { kind: 'broken', why: error instanceof Error ? error.message : String(error) }
+  } catch {
+    return { kind: 'broken' } // No JSON, too large, or no file: it is set aside and made again.
   }
   const summary = parseSummary(value)
-  return summary === null ? { kind: 'broken', why: 'not a summary' } : { kind: 'valid', summary }
+  return summary === null ? { kind: 'broken' } : { kind: 'valid', summary }
 }
 
 /** Null unless every entry is one; keys that an entry of an older version lacks get their defaults. */

@@ -1,4 +1,5 @@
 import { CronwrapError, messageOf } from '../errors.ts'
+import { formatSize } from '../platform/size.ts'
 import { MAX_STATE_BYTES } from './generation.ts'
 
 /** Any JSON object. */
@@ -35,7 +36,7 @@ export function serializeState(value: unknown): Buffer {
   if (content.byteLength <= MAX_STATE_BYTES) return content
   throw new CronwrapError(
     'BAD_VALUE',
-    `the state has ${content.byteLength} bytes; at most ${MAX_STATE_BYTES} are possible`,
+    `the state has ${formatSize(content.byteLength)}; at most ${formatSize(MAX_STATE_BYTES)} are possible`,
   )
 }
 
