@@ -55,6 +55,7 @@ export async function runAttempt(request: AttemptRequest): Promise<AttemptResult
   const exit = await child.exit
   relay.detach()
   const { interruptedBy } = relay
+  await relay.chase(request.mark)
   await deadline?.settle()
   const durationMs = since(startedAt)
   for (const stream of streams) stream.drain(options.drainMs)

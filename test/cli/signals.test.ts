@@ -102,6 +102,20 @@ test.each([
   await until('all processes of the run are gone', () => processesOf(rig.directory).length === 0)
 })
 
+test('9: a process that was forked while TERM went round gets it too', async () => {
+  await using rig = createRig()
+  // The shell prints, then forks: TERM often comes in between.
+  const runs = Array.from({ length: 12 }, async (_, index) => {
+    const script = 'sh -c "echo up; sleep 999; true"; true'
+    const child = rig.start(['--job', `fork-${index}`, '--', 'sh', '-c', script], { detached: true })
+    await new Promise<void>((resolve) => void child.stdout?.once('data', () => resolve()))
+    child.kill('SIGTERM')
+    expect((await child).exitCode).toBe(143)
+  })
+  await Promise.all(runs)
+  await until('all processes of the runs are gone', () => processesOf(rig.directory).length === 0)
+})
+
 test('10: a job that ignores TERM is killed after the grace, with all it started', async () => {
   await using rig = createRig()
   const script =
