@@ -23,9 +23,9 @@ export function isId(text: string): boolean {
 }
 
 /** @throws CronwrapError `BAD_ID` */
-export function parseId(text: string): string {
+export function parseId(text: string, what: 'job' | 'state' = 'job'): string {
   if (isId(text)) return text
-  throw new CronwrapError('BAD_ID', `"${printable(text)}" cannot name a job`, {
+  throw new CronwrapError('BAD_ID', `"${printable(text)}" cannot name a ${what}`, {
     hint: 'use letters, digits, ".", "_" and "-", no leading dot, at most 128 bytes',
   })
 }

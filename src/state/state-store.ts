@@ -148,5 +148,5 @@ async function decideContent(seen: Seen, decide: Decide, options: StateOptions):
 
 function locate(name: string, options: StateOptions): { home: Home; place: StatePlace } {
   const home = resolveHome(options.home, options.env ?? process.env)
-  return { home, place: placeOf(home, parseId(name)) }
+  return { home, place: placeOf(home, parseId(name, 'state')) }
 }

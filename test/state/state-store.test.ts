@@ -101,7 +101,7 @@ test('a writer killed at any moment leaves the old or the new value, and no ackn
   const stop = watch(rig)
   let most = 0
   let count = 0
-  for (let round = 0; round < 25; round++) {
+  for (let round = 0; round < 75; round++) {
     const running = Array.from({ length: 4 }, (_, index) => (index % 2 === 0 ? node(10_000) : python(10_000)))
     const before = fs.existsSync(placeOf(rig.home, 'counter').file) ? totalOf(rig) : 0
     await until('somebody counts', () => totalOf(rig) > before + 4)
@@ -115,13 +115,13 @@ test('a writer killed at any moment leaves the old or the new value, and no ackn
   await stop()
   expect(totalOf(rig)).toBeGreaterThanOrEqual(most)
   // At most one update per killed writer was made and not acknowledged.
-  expect(totalOf(rig) - count).toBeLessThanOrEqual(100)
+  expect(totalOf(rig) - count).toBeLessThanOrEqual(300)
   expect(totalOf(rig)).toBeGreaterThanOrEqual(count)
   fs.rmSync(`${placeOf(rig.home, 'counter').file}.lock`, { recursive: true, force: true })
   await acknowledged([node(1)])
   expect(fs.readdirSync(rig.home.state).sort()).toEqual(['.counter', 'counter.json'])
   expect(fs.readdirSync(placeOf(rig.home, 'counter').directory).filter((name) => name.startsWith('new-'))).toEqual([])
-})
+}, 240_000)
 
 test('a holder that is stopped for longer than its lock lives loses no update when it goes on', async () => {
   await using rig = createRig()
@@ -224,9 +224,9 @@ test('fn may leave the state alone or throw, and nothing is written', async () =
 test.each(['../x', 'a/b', '', 'x'.repeat(300), 'nul\0', '.hidden'])('%j names no state', async (name) => {
   await using rig = createRig()
   const options = { home: rig.home.base }
-  await expect(readState(name, options)).rejects.toThrow('cannot name a job')
-  await expect(writeState(name, {}, options)).rejects.toThrow('cannot name a job')
-  await expect(deleteState(name, options)).rejects.toThrow('cannot name a job')
+  await expect(readState(name, options)).rejects.toThrow('cannot name a state')
+  await expect(writeState(name, {}, options)).rejects.toThrow('cannot name a state')
+  await expect(deleteState(name, options)).rejects.toThrow('cannot name a state')
   expect(fs.existsSync(rig.home.base)).toBe(false)
 })
 
@@ -237,12 +237,12 @@ test('large, deep and odd values are kept or refused with a reason', async () =>
   expect(String((await readState('large', { home }))?.['text']).length).toBe(20 * 1024 * 1024)
   await expect(writeState('huge', { text: 'x'.repeat(65 * 1024 * 1024) }, { home })).rejects.toThrow('at most')
   let deep: object = {}
-  for (let level = 0; level < 5_000; level++) deep = { deep }
+  for (let level = 0; level < 10_000; level++) deep = { deep }
   const kept = await writeState('deep', deep as Record<string, unknown>, { home }).catch((error: unknown) =>
     String(error),
   )
   if (kept === true) expect(await readState('deep', { home, strict: true })).toEqual(deep)
-  else expect(kept).toContain('cannot be written as JSON')
+  else expect(kept).toMatch(/cannot be written as JSON|at most 64MiB/)
   fs.writeFileSync(placeOf(rig.home, 'odd').file, '\uFEFF{"a": 1, "a": 2, "__proto__": {"x": 1}}')
   const odd = await readState('odd', { home })
   expect(odd?.['a']).toBe(2)

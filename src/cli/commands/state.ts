@@ -59,7 +59,7 @@ export const stateCommand: Command = {
     if (action === 'list') return list(input)
     if (name === undefined)
       throw new CronwrapError('USAGE', `usage: cronwrap state ${action} <name>`, { hint: 'see cronwrap state --help' })
-    return run(input, parseId(name), rest)
+    return run(input, parseId(name, 'state'), rest)
   },
 }
 
