@@ -13,7 +13,7 @@ export interface Resolved {
 }
 
 /** Variables that are not options of a run but ours all the same. */
-const OTHER_VARIABLES = new Set(['CRONWRAP_HOME', 'CRONWRAP_JOB', 'CRONWRAP_JOB_ID', 'CRONWRAP_RUN_ID'])
+const OTHER_VARIABLES = new Set(['CRONWRAP_BIN', 'CRONWRAP_HOME', 'CRONWRAP_JOB', 'CRONWRAP_JOB_ID', 'CRONWRAP_RUN_ID'])
 
 /**
  * Each option from the strongest place that names it: flag, environment, `jobs.<id>` in
