@@ -21,9 +21,13 @@ function lines(path: string): string[] {
   return fs.readFileSync(path, 'utf8').trim().split('\n')
 }
 
-/** Runs in progress that have printed something on stdout. */
-function printed(rig: Rig): number {
-  return rig.running().filter((id) => fs.existsSync(`${rig.home.running}/${id}/1.stdout.0`)).length
+/** Runs in progress of which something that was printed is in the spool. */
+function printed(rig: Rig, stream: 'stdout' | 'stderr' = 'stdout'): number {
+  const sizeOf = (id: string): number => {
+    const path = `${rig.home.running}/${id}/1.${stream}.0`
+    return fs.existsSync(path) ? fs.statSync(path).size : 0
+  }
+  return rig.running().filter((id) => sizeOf(id) > 0).length
 }
 
 function childrenOf(pid: number): string[] {
@@ -278,7 +282,7 @@ test('15: * a run whose wrapper was killed is recorded once, as lost, with the o
   const script = 'echo before; echo oops >&2; sleep 60'
   const lost = rig.start(['--job', 'lost', '--overlap', 'skip', '--', 'sh', '-c', script], { detached: true })
   const alive = rig.start(['--job', 'alive', '--', 'sh', '-c', 'echo going; sleep 60'])
-  await until('both have printed', () => printed(rig) === 2)
+  await until('both have printed', () => printed(rig) === 2 && printed(rig, 'stderr') === 1)
   kill(-(lost.pid ?? 0), 'SIGKILL')
   await lost
   // The overlap lock of a dead holder is free at once.
