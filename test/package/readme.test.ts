@@ -111,6 +111,7 @@ test('the README names every option and exit code that the help names', async ()
   const options = new Set([...README.matchAll(/`?--([a-z-]+[a-z])/g)].map(([, name]) => `--${name}`))
   const foreign = [
     '--global',
+    '--init',
     '--tz',
     '--name',
     '--cron',
