@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { basename } from 'node:path'
 import { findProgram } from '../platform/find-program.ts'
+import { listDirectory } from '../platform/list-directory.ts'
 
 /**
  * What Node takes from a program's inheritance, given back to the job: descriptors above 2, which Node
@@ -34,13 +35,8 @@ function startedByNohup(env: NodeJS.ProcessEnv): boolean {
 }
 
 function inheritedDescriptors(): number[] {
-  let names: string[]
-  try {
-    names = fs.readdirSync('/proc/self/fd')
-  } catch {
-    return [] // No /proc: descriptors above 2 are not passed on here.
-  }
-  const targets = names.map((name) => [Number(name), linkTarget(Number(name))] as const)
+  // Without /proc, descriptors above 2 are not passed on.
+  const targets = listDirectory('/proc/self/fd').map((name) => [Number(name), linkTarget(Number(name))] as const)
   return targets.filter(([fd, target]) => fd > 2 && target !== null && !isOurs(target, targets)).map(([fd]) => fd)
 }
 

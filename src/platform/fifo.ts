@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
+import { listDirectory } from './list-directory.ts'
 import { makeDirectory } from './make-directory.ts'
 
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
@@ -27,13 +28,7 @@ export function makeFifos(paths: readonly string[], poolDirectory: string | null
 }
 
 function takeFromPool(poolDirectory: string, path: string): boolean {
-  let names: string[]
-  try {
-    names = fs.readdirSync(poolDirectory)
-  } catch {
-    return false // No run has ended here yet.
-  }
-  for (const name of names) {
+  for (const name of listDirectory(poolDirectory)) {
     try {
       fs.renameSync(join(poolDirectory, name), path)
       return true

@@ -1,7 +1,7 @@
-import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { resolveHome, type Home } from '../config/base-directory.ts'
 import { readBounded } from '../platform/atomic-file.ts'
+import { listDirectory } from '../platform/list-directory.ts'
 import { isRunId } from '../platform/run-id.ts'
 import { deriveAlerts, formatAlerts, type Alert } from './alerts.ts'
 import type { RunFinished } from './event.ts'
@@ -52,18 +52,14 @@ export interface RunningRun {
 
 /** Runs whose wrapper is alive, as far as can be seen. */
 export function listRunning(home: Home): RunningRun[] {
-  let names: string[]
-  try {
-    names = fs.readdirSync(home.running)
-  } catch {
-    return [] // Nothing has run here yet, or it is not ours to read.
-  }
   const now = new Date()
-  return names.filter(isRunId).flatMap((name) => {
-    const directory = join(home.running, name)
-    const manifest = readManifest(directory)
-    return manifest !== null && !isGone(manifest, directory, now) ? [{ directory, manifest }] : []
-  })
+  return listDirectory(home.running)
+    .filter(isRunId)
+    .flatMap((name) => {
+      const directory = join(home.running, name)
+      const manifest = readManifest(directory)
+      return manifest !== null && !isGone(manifest, directory, now) ? [{ directory, manifest }] : []
+    })
 }
 
 /**

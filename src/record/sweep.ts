@@ -5,6 +5,7 @@ import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
 import { removeStaleTemporaries } from '../platform/atomic-file.ts'
 import { toLocalIso } from '../platform/clock.ts'
+import { listDirectory } from '../platform/list-directory.ts'
 import { livenessOf, ownIdentity, type Liveness } from '../platform/process-identity.ts'
 import { isRunId } from '../platform/run-id.ts'
 import { parseEvent, type RunFinished } from './event.ts'
@@ -186,12 +187,4 @@ function ageOf(path: string, now: Date): number {
     (each) => fs.statSync(each, { throwIfNoEntry: false })?.mtimeMs ?? now.getTime(),
   )
   return now.getTime() - Math.max(...changes)
-}
-
-function listDirectory(path: string): string[] {
-  try {
-    return fs.readdirSync(path)
-  } catch {
-    return [] // Nothing has run here yet, or the spool was just removed.
-  }
 }

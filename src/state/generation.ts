@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { errnoOf } from '../errors.ts'
 import { syncDirectory } from '../platform/atomic-file.ts'
 import { makeDirectory } from '../platform/make-directory.ts'
+import { listDirectory } from '../platform/list-directory.ts'
 import { livenessOf, ownIdentity } from '../platform/process-identity.ts'
 
 /*
@@ -247,12 +248,4 @@ function goneName(place: StatePlace): string {
   const bucket = join(place.directory, `gone-${Math.floor(Date.now() / MINUTE_MS)}`)
   makeDirectory(bucket)
   return join(bucket, randomUUID())
-}
-
-function listDirectory(path: string): string[] {
-  try {
-    return fs.readdirSync(path)
-  } catch {
-    return [] // Nothing has been written yet, or another process has just finished with it.
-  }
 }

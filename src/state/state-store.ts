@@ -1,10 +1,10 @@
-import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { resolveHome, type Home } from '../config/base-directory.ts'
 import { isId, parseId } from '../config/job-id.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { sleep } from '../platform/clock.ts'
 import { withFileLock } from '../platform/file-lock.ts'
+import { listDirectory } from '../platform/list-directory.ts'
 import { makeDirectory } from '../platform/make-directory.ts'
 import { noteProblem } from '../record/own-log.ts'
 import { follow, look, readVisible, tidy, type Seen, type StatePlace } from './generation.ts'
@@ -84,13 +84,9 @@ export async function deleteState(name: string, options: StateOptions = {}): Pro
 /** The names of all shared states, in order. */
 export function listStates(options: Pick<StateOptions, 'home' | 'env'> = {}): string[] {
   const home = resolveHome(options.home, options.env ?? process.env)
-  let names: string[]
-  try {
-    names = fs.readdirSync(home.state)
-  } catch {
-    return [] // No state has been written yet.
-  }
-  return names.flatMap((file) => (file.endsWith('.json') && isId(file.slice(0, -5)) ? file.slice(0, -5) : [])).sort()
+  return listDirectory(home.state)
+    .flatMap((file) => (file.endsWith('.json') && isId(file.slice(0, -5)) ? file.slice(0, -5) : []))
+    .sort()
 }
 
 /** Where a state lies: `state/{name}.json`, and `state/.{name}/` for its generations. */
