@@ -6,10 +6,12 @@ export interface FlagSpec {
   readonly takesValue: boolean
   /** One letter, for `-n 30`. */
   readonly short?: string
+  /** Each value counts when it is given several times; they come as lines of one text. */
+  readonly addsUp?: boolean
 }
 
 export interface Words {
-  /** Flag name to its text, exactly as typed; a flag without a value is `true`. The last of several counts. */
+  /** Flag name to its text, exactly as typed; a flag without a value is `true`. The last of several counts, unless they add up. */
   readonly flags: ReadonlyMap<string, string>
   readonly positionals: readonly string[]
 }
@@ -36,8 +38,10 @@ export function readWords(
       continue
     }
     const { name, value, takesValue } = readFlag(word, specs)
-    if (value !== null || !takesValue) flags.set(name, value ?? 'true')
-    else if (index + 1 < words.length) flags.set(name, words[++index] ?? '')
+    const before = specs.get(name)?.addsUp === true ? flags.get(name) : undefined
+    const set = (text: string): void => void flags.set(name, before === undefined ? text : `${before}\n${text}`)
+    if (value !== null || !takesValue) set(value ?? 'true')
+    else if (index + 1 < words.length) set(words[++index] ?? '')
     else throw new CronwrapError('USAGE', `--${name} needs a value`)
   }
   return { flags, positionals }

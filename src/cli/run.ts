@@ -14,9 +14,9 @@ export const RUN_FLAGS: ReadonlyMap<string, FlagSpec> = new Map([
   ['job', { takesValue: true }],
   ['home', { takesValue: true }],
   ['help', { takesValue: false, short: 'h' }],
-  ...[...RUN_OPTIONS].map(([name, { placeholder }]): [string, FlagSpec] => [
+  ...[...RUN_OPTIONS].map(([name, { placeholder, addsUp = false }]): [string, FlagSpec] => [
     name,
-    { takesValue: placeholder !== null },
+    { takesValue: placeholder !== null, addsUp },
   ]),
 ])
 

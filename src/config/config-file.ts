@@ -64,7 +64,7 @@ function readSettings(value: unknown, where: string, warnings: string[]): Settin
   }
   for (const [key, raw] of Object.entries(value)) {
     const name = key.replaceAll('_', '-')
-    const text = asText(raw)
+    const text = asText(raw, RUN_OPTIONS.get(name)?.addsUp ? '\n' : ',')
     if (!RUN_OPTIONS.has(name)) {
       const known = nearest(name, [...RUN_OPTIONS.keys()])?.replaceAll('-', '_')
       warnings.push(
@@ -80,8 +80,8 @@ function readSettings(value: unknown, where: string, warnings: string[]): Settin
 }
 
 /** Options are read from text, as from the command line, so a JSON scalar or list is turned into it. */
-function asText(value: unknown): string | null {
-  if (Array.isArray(value)) return value.map(String).join(',')
+function asText(value: unknown, separator: string): string | null {
+  if (Array.isArray(value)) return value.map(String).join(separator)
   return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : null
 }
 

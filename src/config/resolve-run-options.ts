@@ -3,7 +3,7 @@ import type { Home } from './base-directory.ts'
 import { readConfigFile, type ConfigFile, type Settings } from './config-file.ts'
 import { deriveJobId, isId, parseId } from './job-id.ts'
 import { nearest } from './nearest.ts'
-import { DEFAULT_RUN_OPTIONS, RUN_OPTIONS, type RunOptions } from './run-options.ts'
+import { DEFAULT_RUN_OPTIONS, RUN_OPTIONS, type OptionSpec, type RunOptions } from './run-options.ts'
 
 export interface Resolved {
   readonly job: string
@@ -17,7 +17,7 @@ const OTHER_VARIABLES = new Set(['CRONWRAP_BIN', 'CRONWRAP_HOME', 'CRONWRAP_JOB'
 
 /**
  * Each option from the strongest place that names it: flag, environment, `jobs.<id>` in
- * cronwrap.json, `defaults` there, built-in.
+ * cronwrap.json, `defaults` there, built-in; or from all of them, where the values add up.
  * A bad flag is the caller's mistake and refused. A bad value elsewhere costs a warning only: the
  * job of last night must still run after somebody edited the file.
  * @throws CronwrapError
@@ -82,18 +82,26 @@ function tryToSet(values: Map<string, unknown>, name: string, text: string, wher
   const spec = RUN_OPTIONS.get(name)
   if (spec === undefined) return
   try {
-    values.set(spec.key, spec.parse(text))
+    setValue(values, spec, spec.parse(text))
   } catch (error) {
     const hint = error instanceof CronwrapError && error.hint !== undefined ? ` (${error.hint})` : ''
-    warnings.push(`${where}: ${messageOf(error)}${hint}; ignored`)
+    if (spec.whenBad !== undefined) setValue(values, spec, spec.whenBad)
+    const instead = spec.whenBad === undefined ? 'ignored' : 'everything is hidden'
+    warnings.push(`${where}: ${messageOf(error)}${hint}; ${instead}`)
   }
+}
+
+function setValue(values: Map<string, unknown>, { key, addsUp }: OptionSpec, value: unknown): void {
+  const before = values.get(key)
+  const adds = addsUp === true && Array.isArray(before) && Array.isArray(value)
+  values.set(key, adds ? [...(before as unknown[]), ...(value as unknown[])] : value)
 }
 
 function setFlag(values: Map<string, unknown>, name: string, text: string): void {
   const spec = RUN_OPTIONS.get(name)
   if (spec === undefined) throw new CronwrapError('USAGE', `unknown option --${name}`)
   try {
-    values.set(spec.key, spec.parse(text))
+    setValue(values, spec, spec.parse(text))
   } catch (error) {
     if (!(error instanceof CronwrapError)) throw error
     throw new CronwrapError(

@@ -1,4 +1,4 @@
-import { CronwrapError } from '../errors.ts'
+import { exitCodes, oneOf, regularExpressions, text, wholeNumber, yesOrNo } from './option-value.ts'
 import { parseDuration } from '../platform/duration.ts'
 import { parseSize } from '../platform/size.ts'
 
@@ -39,6 +39,10 @@ export interface RunOptions {
   readonly okCodes: readonly number[]
   /** The job may write shared state, which is otherwise for the main process only. */
   readonly allowStateWrite: boolean
+  /** Regular expressions of what is hidden in the record; of one with groups only the groups. */
+  readonly redact: readonly string[]
+  /** Well-known shapes of secrets are not looked for. */
+  readonly noRedact: boolean
 }
 
 export interface OptionSpec<K extends keyof RunOptions = keyof RunOptions> {
@@ -49,6 +53,13 @@ export interface OptionSpec<K extends keyof RunOptions = keyof RunOptions> {
   readonly fallback: RunOptions[K]
   /** @throws CronwrapError `BAD_VALUE` saying what was expected */
   readonly parse: (text: string) => RunOptions[K]
+  /**
+   * Its values add up, from every place that names some, instead of the strongest place counting alone.
+   * A text holds one value a line.
+   */
+  readonly addsUp?: boolean
+  /** What a bad value outside the command line stands for; without it, such a value is ignored. */
+  readonly whenBad?: RunOptions[K]
 }
 
 function option<K extends keyof RunOptions>(spec: OptionSpec<K>): OptionSpec {
@@ -228,40 +239,31 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
       parse: yesOrNo,
     }),
   ],
+  [
+    'redact',
+    option({
+      key: 'redact',
+      placeholder: '<regex>',
+      description: 'Hide what it matches, or its groups, in the record; may be given several times',
+      fallback: [],
+      parse: regularExpressions,
+      addsUp: true,
+      // Nobody knows what it was to hide.
+      whenBad: ['[^]+'],
+    }),
+  ],
+  [
+    'no-redact',
+    option({
+      key: 'noRedact',
+      placeholder: null,
+      description: 'Do not look for well-known tokens and passwords, which are hidden as well',
+      fallback: false,
+      parse: yesOrNo,
+    }),
+  ],
 ])
 
 export const DEFAULT_RUN_OPTIONS: RunOptions = Object.fromEntries(
   [...RUN_OPTIONS.values()].map(({ key, fallback }) => [key, fallback]),
 ) as unknown as RunOptions
-
-function text(value: string): string {
-  if (value !== '') return value
-  throw new CronwrapError('BAD_VALUE', 'the value is empty')
-}
-
-function yesOrNo(value: string): boolean {
-  if (/^(?:true|yes|on|1)$/i.test(value)) return true
-  if (/^(?:false|no|off|0)$/i.test(value)) return false
-  throw new CronwrapError('BAD_VALUE', `"${value}" is neither true nor false`)
-}
-
-function oneOf<T extends string>(choices: readonly T[]): (value: string) => T {
-  return (value) => {
-    const choice = choices.find((each) => each === value)
-    if (choice !== undefined) return choice
-    throw new CronwrapError('BAD_VALUE', `"${value}" is none of ${choices.join(', ')}`)
-  }
-}
-
-/** A parser of whole decimal numbers from `least` to `most`. */
-export function wholeNumber(least: number, most: number): (value: string) => number {
-  return (value) => {
-    const number = /^\d+$/.test(value) ? Number(value) : NaN
-    if (number >= least && number <= most) return number
-    throw new CronwrapError('BAD_VALUE', `"${value}" is not a whole number from ${least} to ${most}`)
-  }
-}
-
-function exitCodes(value: string): number[] {
-  return value.split(',').map((code) => wholeNumber(0, 255)(code.trim()))
-}

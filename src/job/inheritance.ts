@@ -5,7 +5,7 @@ import { listDirectory } from '../platform/list-directory.ts'
 
 /**
  * What Node takes from a program's inheritance, given back to the job: descriptors above 2, which Node
- * marks close-on-exec, and a HUP ignored by nohup(1), which it resets and nohup itself sets again.
+ * marks close-on-exec, and a HUP ignored by nohup(1), which it resets and nohup itself sets again. And a umask that we cannot use.
  */
 export interface Inheritance {
   /** Put before the job's command; empty when there is nothing to restore. */
@@ -20,7 +20,17 @@ export const NOTHING_INHERITED: Inheritance = { prefix: [], descriptors: [], ign
 export function readInheritance(env: NodeJS.ProcessEnv): Inheritance {
   const ignoresHangup = startedByNohup(env)
   const nohup = ignoresHangup ? findProgram('nohup', env) : null
-  return { prefix: nohup === null ? [] : [nohup, '--'], descriptors: inheritedDescriptors(), ignoresHangup }
+  const prefix = [...restoreUmask(env), ...(nohup === null ? [] : [nohup, '--'])]
+  return { prefix, descriptors: inheritedDescriptors(), ignoresHangup }
+}
+
+/** Under a umask that takes our own files from us we use another one, and a shell gives the job its own. */
+function restoreUmask(env: NodeJS.ProcessEnv): string[] {
+  const umask = process.umask(0o077)
+  const shell = (umask & 0o700) === 0 ? null : findProgram('sh', env)
+  if (shell !== null) return [shell, '-c', `umask ${umask.toString(8)}; exec "$@"`, 'sh']
+  process.umask(umask)
+  return []
 }
 
 /**

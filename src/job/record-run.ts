@@ -98,5 +98,7 @@ function recordedOptions(request: RecordRunRequest): RecordedJob['options'] {
     alertAfter: request.alertAfter ?? DEFAULT_RUN_OPTIONS.alertAfter,
     expectDelivery: request.expectDelivery ?? DEFAULT_RUN_OPTIONS.expectDelivery,
     deliveryGraceMs: request.deliveryGraceMs ?? DEFAULT_RUN_OPTIONS.deliveryGraceMs,
+    redact: request.redact ?? DEFAULT_RUN_OPTIONS.redact,
+    noRedact: request.noRedact ?? DEFAULT_RUN_OPTIONS.noRedact,
   }
 }

@@ -4,6 +4,7 @@ import type { RunOptions } from '../config/run-options.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
 import { describeEnd, printable } from '../record/outcome-text.ts'
+import { Redactor } from '../record/redact.ts'
 import type { Outcome } from './outcome.ts'
 
 const MAX_COMMAND_BYTES = 4096
@@ -14,7 +15,15 @@ export interface RecordedJob {
   readonly home: Home
   readonly job: string
   readonly command: readonly string[]
-  readonly options: Pick<RunOptions, 'maxOutputBytes' | 'alertAfter' | 'expectDelivery' | 'deliveryGraceMs'>
+  readonly options: Pick<
+    RunOptions,
+    'maxOutputBytes' | 'alertAfter' | 'expectDelivery' | 'deliveryGraceMs' | 'redact' | 'noRedact'
+  >
+}
+
+/** What hides the secrets of a job. */
+export function redactorOf({ options }: RecordedJob): Redactor {
+  return new Redactor({ patterns: options.redact, known: !options.noRedact })
 }
 
 export interface RunFacts {
@@ -34,6 +43,7 @@ export interface RunFacts {
 /** The fact that the journal keeps of a run. */
 export function runFinishedEvent(spec: RecordedJob, facts: RunFacts): RunFinished {
   const { outcome } = facts
+  const redactor = redactorOf(spec)
   const base = {
     reason: outcome.reason,
     exit_code: outcome.exitCode,
@@ -50,10 +60,10 @@ export function runFinishedEvent(spec: RecordedJob, facts: RunFacts): RunFinishe
     status: outcome.status,
     ...base,
     attempts: facts.attempts,
-    command: limitCommand(spec.command),
+    command: limitCommand(redactor.words(spec.command)),
     stdout_bytes: facts.stdoutBytes,
     stderr_bytes: facts.stderrBytes,
-    last_error: outcome.status === 'error' ? describeError(base, facts.lastWords) : null,
+    last_error: outcome.status === 'error' ? describeError(base, redactor.text(facts.lastWords)) : null,
     output_held: facts.outputHeld,
     alert_after: spec.options.alertAfter,
     expects_delivery: spec.options.expectDelivery,

@@ -13,7 +13,7 @@ import {
   type SpooledStream,
   type StreamName,
 } from '../record/spooled-stream.ts'
-import { limitCommand, type RecordedJob } from './run-event.ts'
+import { limitCommand, redactorOf, type RecordedJob } from './run-event.ts'
 
 /** A run shorter than this needs no marker that survives a power cut: its end is recorded at once. */
 const SYNC_AFTER_MS = 250
@@ -42,6 +42,8 @@ export class RunRecord {
         alert_after: spec.options.alertAfter,
         expects_delivery: spec.options.expectDelivery,
         delivery_grace_ms: spec.options.deliveryGraceMs,
+        redact: spec.options.redact,
+        no_redact: spec.options.noRedact,
       }),
     )
     const beat = (): void => void this.#quietly(() => this.#spool?.beat(new Date()))
@@ -74,8 +76,10 @@ export class RunRecord {
   /** The end of what an attempt printed on stderr, or else on stdout. */
   lastWords(attempt: number): string {
     const endOf = (name: StreamName): string => {
-      const { head, tail } = this.#kept(attempt, name)
-      return Buffer.concat(lastBytes([...head, ...tail], LAST_WORDS_BYTES).map(readExtent)).toString('utf8')
+      const { head, tail, totalBytes } = this.#kept(attempt, name)
+      const end = Buffer.concat(lastBytes([...head, ...tail], LAST_WORDS_BYTES).map(readExtent)).toString('utf8')
+      // Half a word may be half a secret, which nobody would recognise.
+      return totalBytes > LAST_WORDS_BYTES ? end.replace(/^\S*(?=\s)/, '') : end
     }
     return this.#quietly(() => endOf('stderr').trim() || endOf('stdout')) ?? ''
   }
@@ -102,8 +106,9 @@ export class RunRecord {
     if (failed !== undefined) this.problems.push(`some output could not be kept: ${messageOf(failed.error)}`)
     try {
       const { closeRun } = await import('../record/close-run.ts')
-      const spool =
-        this.directory === null ? null : { directory: this.directory, maxBytes: this.#spec.options.maxOutputBytes }
+      const { directory } = this
+      const maxBytes = this.#spec.options.maxOutputBytes
+      const spool = directory === null ? null : { directory, maxBytes, redactor: redactorOf(this.#spec) }
       this.problems.push(...(await closeRun(this.#spec.home, event, { spool, hurry })))
     } catch (error) {
       this.problems.push(`the end could not be recorded: ${messageOf(error)}`)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { listDirectory } from './list-directory.ts'
 import { makeDirectory } from './make-directory.ts'
 
-const { O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 /** Enough for the jobs that run at once on one machine; the rest make their own and drop them. */
 const POOL_LIMIT = 32
 
@@ -41,7 +41,7 @@ function takeFromPool(poolDirectory: string, path: string): boolean {
 
 /** Opens both ends of a FIFO without waiting for anybody. */
 export function openFifo(path: string): Fifo {
-  const readFd = fs.openSync(path, O_RDONLY | O_NONBLOCK)
+  const readFd = fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
   try {
     if (!fs.fstatSync(readFd).isFIFO()) throw new Error(`${path} is not a FIFO`)
     return { path, readFd, writeFd: fs.openSync(path, O_WRONLY) }

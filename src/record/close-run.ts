@@ -1,12 +1,12 @@
 import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
 import type { RunFinished } from './event.ts'
-import { appendRunEntry } from './execution-log.ts'
+import { appendRunEntry, type LoggedSpool } from './execution-log.ts'
 import { publish, type PublishOptions } from './publish.ts'
 
 export interface Closing extends PublishOptions {
   /** Where the run's output is; null when there is none. */
-  readonly spool: { readonly directory: string; readonly maxBytes: number } | null
+  readonly spool: LoggedSpool | null
 }
 
 /**

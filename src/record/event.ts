@@ -104,8 +104,7 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
         isTextOrNull(event['signal']) &&
         isTextOrNull(event['last_error']) &&
         isCount(event['attempts']) &&
-        Array.isArray(event['command']) &&
-        event['command'].every(isText) &&
+        isListOf(event['command'], isText) &&
         isCount(event['stdout_bytes']) &&
         isCount(event['stderr_bytes']) &&
         isCount(event['alert_after']) &&
@@ -122,7 +121,7 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
         isTextOrNull(event['error'])
       )
     case 'alert.acknowledged':
-      return Array.isArray(event['kinds']) && event['kinds'].every(isText)
+      return isListOf(event['kinds'], isText)
     default:
       return false
   }
@@ -142,6 +141,10 @@ export function isCount(value: unknown): value is number {
 
 export function isTime(value: unknown): value is string {
   return isText(value) && !Number.isNaN(Date.parse(value))
+}
+
+export function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isElement)
 }
 
 function isOneOf(choices: readonly unknown[], value: unknown): boolean {

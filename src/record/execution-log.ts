@@ -8,12 +8,14 @@ import { toWholeSeconds } from '../platform/clock.ts'
 import { withFileLock } from '../platform/file-lock.ts'
 import type { Delivery, RunFinished } from './event.ts'
 import { describeDuration, describeEnd, quoteCommand } from './outcome-text.ts'
+import type { Cut, Redactor } from './redact.ts'
+import { redactedPieces, type KeptPart } from './redacted-output.ts'
 import { readAttemptEnd, type AttemptEnd } from './spool.ts'
 import {
   keptOutput,
+  lengthOf,
   omissionLine,
   readExtent,
-  readInPieces,
   type Extent,
   type KeptOutput,
   type StreamName,
@@ -38,15 +40,18 @@ export function logPaths(home: Home, job: string): string[] {
   return [...closed, open].filter((path) => fs.existsSync(path))
 }
 
-/** A piece of an entry: text, or bytes that stay in their file until they are copied. */
-type Piece = string | Extent
+/** Where a run's output is, and what must not get into the log. */
+export interface LoggedSpool {
+  readonly directory: string
+  readonly maxBytes: number
+  readonly redactor: Redactor
+}
+
+/** A piece of an entry: text, or output that stays in its files until it is copied. */
+type Piece = string | KeptPart
 
 /** Appends a run's entry, its output taken from the spool. */
-export async function appendRunEntry(
-  home: Home,
-  event: RunFinished,
-  spool: { directory: string; maxBytes: number } | null,
-): Promise<void> {
+export async function appendRunEntry(home: Home, event: RunFinished, spool: LoggedSpool | null): Promise<void> {
   await append(home, event.job, formatEntry(event, spool))
 }
 
@@ -63,7 +68,7 @@ export async function appendDeliveryNote(home: Home, delivery: Delivery): Promis
   ])
 }
 
-function formatEntry(event: RunFinished, spool: { directory: string; maxBytes: number } | null): Piece[] {
+function formatEntry(event: RunFinished, spool: LoggedSpool | null): Piece[] {
   const pieces: Piece[] = [
     `=== ${toWholeSeconds(event.started)} ${event.job} run=${event.run_id} ===\n`,
     `COMMAND: ${quoteCommand(event.command)}\n`,
@@ -86,12 +91,7 @@ function attemptMark(
   return `--- ATTEMPT ${attempt}: ${describeEnd(end)} ---\n`
 }
 
-function section(
-  event: RunFinished,
-  spool: { directory: string; maxBytes: number } | null,
-  attempt: number,
-  name: StreamName,
-): Piece[] {
+function section(event: RunFinished, spool: LoggedSpool | null, attempt: number, name: StreamName): Piece[] {
   const printed = event.attempts > 1 ? 0 : name === 'stdout' ? event.stdout_bytes : event.stderr_bytes
   const kept = spool === null ? NOTHING : keptOutput(spool.directory, attempt, name, spool.maxBytes)
   const head = lengthOf(kept.head)
@@ -100,21 +100,19 @@ function section(
   const total = Math.max(printed, kept.totalBytes)
   const omitted = total - head - tail
   const size = omitted === 0 ? `${total} bytes` : `${total} bytes: first ${head} and last ${tail} kept`
+  const part = (extents: readonly Extent[], cut: Cut): Piece[] =>
+    spool === null || extents.length === 0 ? [] : [{ extents, redactor: spool.redactor, cut }]
   return [
     `--- ${name.toUpperCase()} (${size}) ---\n`,
-    ...kept.head,
+    ...part(kept.head, { before: false, after: omitted > 0 }),
     ...(endsLine(kept.head) ? [] : ['\n']),
     ...(omitted === 0 ? [] : [omissionLine(omitted)]),
-    ...kept.tail,
+    ...part(kept.tail, { before: true, after: false }),
     ...(endsLine(kept.tail) ? [] : ['\n']),
   ]
 }
 
 const NOTHING: KeptOutput = { totalBytes: 0, omittedBytes: 0, head: [], tail: [] }
-
-function lengthOf(extents: readonly Extent[]): number {
-  return extents.reduce((sum, extent) => sum + extent.length, 0)
-}
 
 function endsLine(extents: readonly Extent[]): boolean {
   const last = extents.filter((extent) => extent.length > 0).at(-1)
@@ -130,7 +128,7 @@ function endsLine(extents: readonly Extent[]): boolean {
 async function append(home: Home, job: string, pieces: readonly Piece[]): Promise<void> {
   const path = logPath(home, job)
   const length = pieces.reduce(
-    (sum, piece) => sum + (typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length),
+    (sum, piece) => sum + (typeof piece === 'string' ? Buffer.byteLength(piece) : lengthOf(piece.extents)),
     0,
   )
   const size = fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
@@ -140,7 +138,7 @@ async function append(home: Home, job: string, pieces: readonly Piece[]): Promis
   try {
     appendDurably(
       fd,
-      pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : readExtent(piece))),
+      pieces.flatMap((piece) => [...bytesOf(piece)]),
     )
   } finally {
     fs.closeSync(fd)
@@ -168,7 +166,7 @@ async function appendAsOwnFile(path: string, pieces: readonly Piece[]): Promise<
   try {
     const fd = fs.openSync(temporary, 'wx', 0o600)
     try {
-      for (const piece of pieces) copyPiece(fd, piece)
+      for (const piece of pieces) for (const bytes of bytesOf(piece)) fs.writeFileSync(fd, bytes)
       fs.fdatasyncSync(fd)
     } finally {
       fs.closeSync(fd)
@@ -187,9 +185,9 @@ async function appendAsOwnFile(path: string, pieces: readonly Piece[]): Promise<
   }
 }
 
-function copyPiece(fd: number, piece: Piece): void {
-  if (typeof piece === 'string') return fs.writeFileSync(fd, piece)
-  for (const part of readInPieces(piece)) fs.writeFileSync(fd, part)
+function* bytesOf(piece: Piece): Generator<Buffer> {
+  if (typeof piece === 'string') yield Buffer.from(piece)
+  else yield* redactedPieces(piece)
 }
 
 /** Quoted only where it would not read as one word. */

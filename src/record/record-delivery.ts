@@ -8,9 +8,11 @@ import { DELIVERY_STATUSES, type Delivery, type DeliveryStatus } from './event.t
 import { appendDeliveryNote } from './execution-log.ts'
 import { deliveryKey } from './fold.ts'
 import { publish } from './publish.ts'
+import { Redactor } from './redact.ts'
 import { listRunning, readRuns, readSummary, type ReadOptions } from './read-records.ts'
 
 const MAX_TEXT_BYTES = 4096
+const KNOWN_ONLY = new Redactor({ patterns: [], known: true })
 
 export interface DeliveryRequest extends ReadOptions {
   readonly job: string
@@ -52,7 +54,7 @@ export async function recordDelivery(request: DeliveryRequest): Promise<Delivery
     message_id: request.messageId,
     status: parseDeliveryStatus(request.status ?? 'sent'),
     channel: request.channel ?? null,
-    error: request.error ?? null,
+    error: request.error === undefined ? null : KNOWN_ONLY.text(request.error),
   }
   if (readSummary(home).get(job)?.recent_deliveries.includes(deliveryKey(delivery))) return { runId, recorded: false }
   await write(home, delivery)

@@ -1,11 +1,13 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
+import { isId } from '../config/job-id.ts'
 import { errnoOf } from '../errors.ts'
 import { readBounded } from '../platform/atomic-file.ts'
 import { makeDirectory } from '../platform/make-directory.ts'
 import { ownIdentity, type ProcessIdentity } from '../platform/process-identity.ts'
-import type { RunFinished, RunReason } from './event.ts'
+import { isRunId } from '../platform/run-id.ts'
+import { isCount, isListOf, isText, isTextOrNull, isTime, type RunFinished, type RunReason } from './event.ts'
 import { SpooledStream, type StreamName } from './spooled-stream.ts'
 
 /** `run.json`: what a later invocation must know of a run whose wrapper is gone. */
@@ -18,6 +20,8 @@ export interface RunManifest extends ProcessIdentity {
   readonly alert_after: number
   readonly expects_delivery: boolean | null
   readonly delivery_grace_ms: number
+  readonly redact: readonly string[]
+  readonly no_redact: boolean
 }
 
 /** How an attempt that was followed by another one ended. */
@@ -69,16 +73,16 @@ export class Spool {
 
   /** Synchronous, in the signal's handler: some supervisors send KILL 300 ms after TERM. */
   noteSignal(signal: NodeJS.Signals): void {
-    fs.writeFileSync(join(this.directory, 'signal'), signal, { mode: 0o600 })
+    write(join(this.directory, 'signal'), signal)
   }
 
   noteAttempt(attempt: number, end: AttemptEnd): void {
-    fs.writeFileSync(attemptPath(this.directory, attempt), JSON.stringify(end), { mode: 0o600 })
+    write(attemptPath(this.directory, attempt), JSON.stringify(end))
   }
 
   /** Written before the journal: should we be killed in between, the sweep records this and not a loss. */
   noteFinished(event: RunFinished): void {
-    fs.writeFileSync(join(this.directory, 'finished.json'), JSON.stringify(event), { mode: 0o600 })
+    write(join(this.directory, 'finished.json'), JSON.stringify(event))
   }
 
   /** Makes the marker survive a power cut; not before the job starts, which must not wait for a disk. */
@@ -112,14 +116,40 @@ export class Spool {
   }
 }
 
+/** Never through a link that somebody planted at the path. */
+function write(path: string, text: string): void {
+  const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = fs.constants
+  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
+  try {
+    fs.writeFileSync(fd, text)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
 export function readManifest(directory: string): RunManifest | null {
   const value = readJson(join(directory, 'run.json'))
-  const complete =
-    typeof value?.['run_id'] === 'string' &&
-    typeof value['job'] === 'string' &&
-    typeof value['pid'] === 'number' &&
-    Array.isArray(value['command'])
-  return complete ? (value as unknown as RunManifest) : null
+  if (value === null) return null
+  const manifest = { redact: [], no_redact: false, ...value }
+  return isManifest(manifest) ? manifest : null
+}
+
+/** Valid in every field: the job names files, and what is amiss in one spool must not keep others from being swept. */
+function isManifest(value: Record<string, unknown>): value is Record<string, unknown> & RunManifest {
+  return (
+    isText(value['run_id']) &&
+    isRunId(value['run_id']) &&
+    isText(value['job']) &&
+    isId(value['job']) &&
+    isListOf(value['command'], isText) &&
+    isTime(value['started']) &&
+    ['pid', 'max_output', 'alert_after', 'delivery_grace_ms'].every((key) => isCount(value[key])) &&
+    ['start', 'boot', 'namespace'].every((key) => isTextOrNull(value[key])) &&
+    isText(value['host']) &&
+    [true, false, null].includes(value['expects_delivery'] as boolean | null) &&
+    isListOf(value['redact'], isText) &&
+    typeof value['no_redact'] === 'boolean'
+  )
 }
 
 /** What `noteFinished` left, or null. */

@@ -115,20 +115,27 @@ export function keptOutput(directory: string, attempt: number, name: StreamName,
   if (last.number <= 1) return { totalBytes, omittedBytes: 0, head: extents, tail: [] }
   const head = extents.slice(0, 1)
   const tail = lastBytes(extents.slice(1), Math.ceil(maxBytes / 2))
-  const keptBytes = [...head, ...tail].reduce((sum, { length }) => sum + length, 0)
-  return { totalBytes, omittedBytes: totalBytes - keptBytes, head, tail }
+  return { totalBytes, omittedBytes: totalBytes - lengthOf([...head, ...tail]), head, tail }
 }
 
 /** The extents that hold the last `bytes` of these. */
 export function lastBytes(extents: readonly Extent[], bytes: number): Extent[] {
-  const kept: Extent[] = []
-  let left = bytes
-  for (const { path, start, length } of extents.toReversed()) {
-    const taken = Math.min(left, length)
-    if (taken > 0) kept.unshift({ path, start: start + length - taken, length: taken })
-    left -= taken
-  }
-  return kept
+  const length = lengthOf(extents)
+  return sliceOf(extents, length - bytes, length)
+}
+
+export function lengthOf(extents: readonly Extent[]): number {
+  return extents.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** From `start` to `end` of what these hold one after another. */
+export function sliceOf(extents: readonly Extent[], start: number, end: number): Extent[] {
+  let at = 0
+  return extents.flatMap((extent) => {
+    const [from, to] = [Math.max(start - at, 0), Math.min(end - at, extent.length)]
+    at += extent.length
+    return to > from ? [{ path: extent.path, start: extent.start + from, length: to - from }] : []
+  })
 }
 
 export function readExtent({ path, start, length }: Extent): Buffer {

@@ -3,6 +3,7 @@ import { readBounded } from '../platform/atomic-file.ts'
 import {
   DELIVERY_STATUSES,
   isCount,
+  isListOf,
   isText,
   isTextOrNull,
   isTime,
@@ -176,10 +177,6 @@ function isLastDelivery(value: unknown): boolean {
 
 function isRecentRun(value: unknown): boolean {
   return isObject(value) && isText(value['run_id']) && (value['duration_ms'] === null || isCount(value['duration_ms']))
-}
-
-function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(isElement)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -13,12 +13,14 @@ import { appendRunEntry } from './execution-log.ts'
 import { appendEvent } from './journal.ts'
 import { recordedIds } from './journal-reader.ts'
 import { logHolds } from './log-reader.ts'
+import { Redactor } from './redact.ts'
+import { noteProblem } from './own-log.ts'
 import { keptOutput } from './spooled-stream.ts'
 import { HEARTBEAT_MS, readFinished, readManifest, readSignal, type RunManifest } from './spool.ts'
 
 /** A wrapper that we cannot look at (another host or container) is gone when its heartbeat has not come for this long. */
 const UNREACHABLE_MS = 10 * HEARTBEAT_MS
-/** A spool without a manifest, or a temporary file, belongs to a process that was killed right there. */
+/** A spool that is not finished, or a temporary file, belongs to a process that was killed right there. */
 const ABANDONED_MS = 60_000
 /** A spool that the journal holds but the log will not take is given up after this. */
 const UNLOGGABLE_MS = 24 * 60 * 60_000
@@ -78,14 +80,28 @@ function claimIfGone(home: Home, name: string, now: Date): Claimed | null {
     fs.rmSync(path, { recursive: true, force: true })
     return null
   }
-  const manifest = name.startsWith('.new-') ? null : readManifest(path)
-  if (manifest === null) {
+  if (name.startsWith('.new-')) {
     if (ageOf(path, now) > ABANDONED_MS) fs.rmSync(path, { recursive: true, force: true })
+    return null
+  }
+  const manifest = readManifest(path)
+  if (manifest === null) {
+    if (ageOf(path, now) > ABANDONED_MS) setAside(home, name)
     return null
   }
   if (claimantLives(name) || !isGone(manifest, path, now)) return null
   const directory = claim(home, name, manifest)
   return directory === null ? null : { directory, manifest }
+}
+
+/** What cannot be read names no job, so it cannot be recorded; it may still hold what somebody looks for. */
+function setAside(home: Home, name: string): void {
+  const kept = join(home.logs, `${runIdIn(name)}.corrupt`)
+  fs.renameSync(join(home.running, name), kept)
+  noteProblem(
+    home,
+    `run ${runIdIn(name)} cannot be recorded, its run.json is not readable; its output is kept in ${kept}`,
+  )
 }
 
 /** Spools are named by the run; `.new-<run>` while they are made, `.sweep-<pid>-<start>-<run>` while they are swept, `.gone-<run>` while they are removed. */
@@ -121,12 +137,13 @@ async function recordLost(
   known: Set<string>,
   now: Date,
 ): Promise<void> {
-  const event = finishedEvent(directory) ?? lostEvent(directory, manifest, now)
+  const redactor = new Redactor({ patterns: manifest.redact, known: !manifest.no_redact })
+  const event = finishedEvent(directory) ?? lostEvent(directory, manifest, redactor.words(manifest.command), now)
   if (!known.has(event.id)) appendEvent(home, event)
   known.add(event.id)
   try {
     if (!logHolds(home, event.job, event.run_id))
-      await appendRunEntry(home, event, { directory, maxBytes: manifest.max_output })
+      await appendRunEntry(home, event, { directory, maxBytes: manifest.max_output, redactor })
   } catch (error) {
     if (ageOf(directory, now) < UNLOGGABLE_MS) throw error
   }
@@ -139,7 +156,7 @@ function finishedEvent(directory: string): RunFinished | null {
   return event?.type === 'run.finished' ? event : null
 }
 
-function lostEvent(directory: string, manifest: RunManifest, now: Date): RunFinished {
+function lostEvent(directory: string, manifest: RunManifest, command: readonly string[], now: Date): RunFinished {
   const signal = readSignal(directory)
   const bytes = (name: 'stdout' | 'stderr'): number =>
     attemptNumbers(directory).reduce(
@@ -159,7 +176,7 @@ function lostEvent(directory: string, manifest: RunManifest, now: Date): RunFini
     exit_code: null,
     signal,
     attempts: Math.max(1, ...attemptNumbers(directory)),
-    command: manifest.command,
+    command,
     stdout_bytes: bytes('stdout'),
     stderr_bytes: bytes('stderr'),
     last_error: signal === null ? 'cronwrap was killed or the machine went down' : `interrupted (${signal})`,

@@ -1,5 +1,5 @@
 import { parseId } from '../../config/job-id.ts'
-import { wholeNumber } from '../../config/run-options.ts'
+import { wholeNumber } from '../../config/option-value.ts'
 import { CronwrapError } from '../../errors.ts'
 import { logPaths } from '../../record/execution-log.ts'
 import { readLogEntries, type LogEntry } from '../../record/log-reader.ts'

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
-import { wholeNumber } from '../../config/run-options.ts'
+import { resolveRunOptions } from '../../config/resolve-run-options.ts'
+import { wholeNumber } from '../../config/option-value.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
 import { recordRun } from '../../job/record-run.ts'
 import type { RunStatus } from '../../record/event.ts'
@@ -30,7 +31,10 @@ export const recordCommand: Command = {
   positionals: [1, 1],
   async run({ home, flags, positionals: [job = ''] }) {
     const [exitCode, command, error] = [flags.get('exit-code'), flags.get('command'), flags.get('error')]
+    const { options, warnings } = resolveRunOptions(new Map([['job', job]]), [], process.env, home)
+    for (const warning of warnings) process.stderr.write(`cronwrap: ${warning}\n`)
     const result = await recordRun({
+      ...options,
       home: home.base,
       job,
       status: parseStatus(required(flags, 'status')),

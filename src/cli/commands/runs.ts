@@ -1,5 +1,5 @@
 import { parseId } from '../../config/job-id.ts'
-import { wholeNumber } from '../../config/run-options.ts'
+import { wholeNumber } from '../../config/option-value.ts'
 import { toLocalIso } from '../../platform/clock.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import type { RunFinished } from '../../record/event.ts'

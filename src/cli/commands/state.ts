@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { parseId } from '../../config/job-id.ts'
-import { wholeNumber } from '../../config/run-options.ts'
+import { wholeNumber } from '../../config/option-value.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
 import { loadDailyState } from '../../state/daily-state.ts'
 import { createValidator } from '../../state/schema.ts'

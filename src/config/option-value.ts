@@ -1,0 +1,46 @@
+import { CronwrapError, messageOf } from '../errors.ts'
+
+/** What a text given for an option means; each throws a CronwrapError `BAD_VALUE` that says what was expected. */
+export function text(value: string): string {
+  if (value !== '') return value
+  throw new CronwrapError('BAD_VALUE', 'the value is empty')
+}
+
+export function yesOrNo(value: string): boolean {
+  if (/^(?:true|yes|on|1)$/i.test(value)) return true
+  if (/^(?:false|no|off|0)$/i.test(value)) return false
+  throw new CronwrapError('BAD_VALUE', `"${value}" is neither true nor false`)
+}
+
+export function oneOf<T extends string>(choices: readonly T[]): (value: string) => T {
+  return (value) => {
+    const choice = choices.find((each) => each === value)
+    if (choice !== undefined) return choice
+    throw new CronwrapError('BAD_VALUE', `"${value}" is none of ${choices.join(', ')}`)
+  }
+}
+
+/** A parser of whole decimal numbers from `least` to `most`. */
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : NaN
+    if (number >= least && number <= most) return number
+    throw new CronwrapError('BAD_VALUE', `"${value}" is not a whole number from ${least} to ${most}`)
+  }
+}
+
+export function regularExpressions(value: string): string[] {
+  const patterns = value.split('\n').filter((pattern) => pattern !== '')
+  for (const pattern of patterns) {
+    try {
+      void new RegExp(pattern)
+    } catch (error) {
+      throw new CronwrapError('BAD_VALUE', `"${pattern}" is no regular expression: ${messageOf(error)}`)
+    }
+  }
+  return patterns
+}
+
+export function exitCodes(value: string): number[] {
+  return value.split(',').map((code) => wholeNumber(0, 255)(code.trim()))
+}
