@@ -42,8 +42,9 @@ export async function loadLockfile(): Promise<typeof import('proper-lockfile')> 
  */
 const lockFs: object = {
   ...Object.fromEntries(
-    (['mkdir', 'realpath', 'rmdir', 'utimes'] as const).map((name) => [name, immediately(nodeFs[`${name}Sync`])]),
+    (['realpath', 'rmdir', 'utimes'] as const).map((name) => [name, immediately(nodeFs[`${name}Sync`])]),
   ),
+  mkdir: immediately((path: string) => nodeFs.mkdirSync(path, 0o700)),
   stat: immediately(statOfLock),
   rmdirSync: nodeFs.rmdirSync,
 }

@@ -4,13 +4,23 @@ import type { Home } from '../config/base-directory.ts'
 import { isId } from '../config/job-id.ts'
 import { errnoOf } from '../errors.ts'
 import { readBounded } from '../platform/atomic-file.ts'
+import { openForAppend } from '../platform/append-file.ts'
 import { makeDirectory } from '../platform/make-directory.ts'
 import { ownIdentity, type ProcessIdentity } from '../platform/process-identity.ts'
 import { isRunId } from '../platform/run-id.ts'
-import { isCount, isListOf, isText, isTextOrNull, isTime, type RunFinished, type RunReason } from './event.ts'
+import {
+  isCount,
+  isListOf,
+  isText,
+  isTextOrNull,
+  isTime,
+  parseEvent,
+  type RunFinished,
+  type RunReason,
+} from './event.ts'
 import { SpooledStream, type StreamName } from './spooled-stream.ts'
 
-/** `run.json`: what a later invocation must know of a run whose wrapper is gone. */
+/** The first line of `run.json`: what a later invocation must know of a run whose wrapper is gone. */
 export interface RunManifest extends ProcessIdentity {
   readonly run_id: string
   readonly job: string
@@ -39,7 +49,7 @@ const MAX_MANIFEST_BYTES = 1024 * 1024
 
 /**
  * The record of a run that is still going: `logs/.running/<run id>/` with `run.json`, the output
- * as it comes, `signal` and `finished.json`. Everything is written synchronously, so that what the
+ * as it comes, and `signal`. Everything is written synchronously, so that what the
  * job printed is with the kernel before it is passed on, and a KILL of ours loses none of it.
  */
 export class Spool {
@@ -59,7 +69,7 @@ export class Spool {
     makeDirectory(unnamed)
     const fd = fs.openSync(join(unnamed, 'run.json'), 'wx', 0o600)
     try {
-      fs.writeFileSync(fd, JSON.stringify(manifest, null, 2))
+      fs.writeFileSync(fd, `${JSON.stringify(manifest)}\n`)
     } finally {
       fs.closeSync(fd)
     }
@@ -80,9 +90,17 @@ export class Spool {
     write(attemptPath(this.directory, attempt), JSON.stringify(end))
   }
 
-  /** Written before the journal: should we be killed in between, the sweep records this and not a loss. */
+  /**
+   * Written before the journal: should we be killed in between, the sweep records this and not a loss. The second line
+   * of `run.json`, whose block on the disk has room for it: a disk that has become full does not hide how a run ended.
+   */
   noteFinished(event: RunFinished): void {
-    write(join(this.directory, 'finished.json'), JSON.stringify(event))
+    const { fd } = openForAppend(join(this.directory, 'run.json'), { create: false })
+    try {
+      fs.writeSync(fd, `${JSON.stringify(event)}\n`)
+    } finally {
+      fs.closeSync(fd)
+    }
   }
 
   /** Makes the marker survive a power cut; not before the job starts, which must not wait for a disk. */
@@ -128,7 +146,8 @@ function write(path: string, text: string): void {
 }
 
 export function readManifest(directory: string): RunManifest | null {
-  const value = readJson(join(directory, 'run.json'))
+  const [line] = readLines(join(directory, 'run.json'))
+  const value = line === undefined ? null : parseObject(line)
   if (value === null) return null
   const manifest = { redact: [], no_redact: false, ...value }
   return isManifest(manifest) ? manifest : null
@@ -153,8 +172,9 @@ function isManifest(value: Record<string, unknown>): value is Record<string, unk
 }
 
 /** What `noteFinished` left, or null. */
-export function readFinished(directory: string): unknown {
-  return readJson(join(directory, 'finished.json'))
+export function readFinished(directory: string): RunFinished | null {
+  const event = parseEvent(readLines(join(directory, 'run.json'))[1] ?? '')
+  return event?.type === 'run.finished' ? event : null
 }
 
 export function readSignal(directory: string): NodeJS.Signals | null {
@@ -163,16 +183,19 @@ export function readSignal(directory: string): NodeJS.Signals | null {
 }
 
 export function readAttemptEnd(directory: string, attempt: number): AttemptEnd | null {
-  return readJson(attemptPath(directory, attempt)) as AttemptEnd | null
+  return parseObject(readText(attemptPath(directory, attempt)) ?? '') as AttemptEnd | null
 }
 
 function attemptPath(directory: string, attempt: number): string {
   return join(directory, `${attempt}.attempt.json`)
 }
 
-function readJson(path: string): Record<string, unknown> | null {
-  const text = readText(path)
-  if (text === null) return null
+/** Whole lines only: another may be on its way. */
+function readLines(path: string): string[] {
+  return (readText(path) ?? '').split('\n').slice(0, -1)
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null

@@ -8,7 +8,7 @@ import { toLocalIso } from '../platform/clock.ts'
 import { listDirectory } from '../platform/list-directory.ts'
 import { livenessOf, ownIdentity, type Liveness } from '../platform/process-identity.ts'
 import { isRunId } from '../platform/run-id.ts'
-import { parseEvent, type RunFinished } from './event.ts'
+import type { RunFinished } from './event.ts'
 import { appendRunEntry } from './execution-log.ts'
 import { appendEvent } from './journal.ts'
 import { recordedIds } from './journal-reader.ts'
@@ -138,7 +138,7 @@ async function recordLost(
   now: Date,
 ): Promise<void> {
   const redactor = new Redactor({ patterns: manifest.redact, known: !manifest.no_redact })
-  const event = finishedEvent(directory) ?? lostEvent(directory, manifest, redactor.words(manifest.command), now)
+  const event = readFinished(directory) ?? lostEvent(directory, manifest, redactor.words(manifest.command), now)
   if (!known.has(event.id)) appendEvent(home, event)
   known.add(event.id)
   try {
@@ -147,13 +147,10 @@ async function recordLost(
   } catch (error) {
     if (ageOf(directory, now) < UNLOGGABLE_MS) throw error
   }
-  fs.rmSync(directory, { recursive: true, force: true })
-}
-
-/** The wrapper knew the end and was killed while it recorded it. */
-function finishedEvent(directory: string): RunFinished | null {
-  const event = parseEvent(JSON.stringify(readFinished(directory)))
-  return event?.type === 'run.finished' ? event : null
+  // Renamed first, as the wrapper does: half removed it would look like a record that cannot be read.
+  const gone = join(home.running, `.gone-${manifest.run_id}`)
+  fs.renameSync(directory, gone)
+  fs.rmSync(gone, { recursive: true, force: true })
 }
 
 function lostEvent(directory: string, manifest: RunManifest, command: readonly string[], now: Date): RunFinished {

@@ -1,28 +1,8 @@
 import fs from 'fs-extra'
 import { expect, test } from 'vitest'
 import { createRig, kill, until, type Rig } from '../support/rig.ts'
-
-/** Reads both views as fast as it can until told to stop; every look must find whole JSON. */
-function watchViews(rig: Rig): { stop: () => Promise<number> } {
-  let stopped = false
-  let looks = 0
-  const watching = (async () => {
-    while (!stopped) {
-      for (const view of [rig.home.summary, rig.home.alerts]) {
-        if (fs.existsSync(view)) JSON.parse(fs.readFileSync(view, 'utf8'))
-      }
-      looks += 1
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  })()
-  return {
-    stop: async () => {
-      stopped = true
-      await watching
-      return looks
-    },
-  }
-}
+import { seeded } from '../support/seeded.ts'
+import { watchViews } from '../support/watch-views.ts'
 
 test.each([
   ['of 200 jobs', (index: number) => `job-${index}`],
@@ -45,17 +25,6 @@ test.each([
   expect(rig.runs()).toHaveLength(200)
   expect(rig.running()).toEqual([])
 })
-
-/** Repeatable chance (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** Moments of a run are drawn as parts of what a run takes here and now. */
 async function measureRun(rig: Rig): Promise<number> {

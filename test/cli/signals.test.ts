@@ -340,7 +340,7 @@ test('15: an end that the wrapper knew is recorded as it was, also where a torn 
   await child
   const [id = ''] = rig.running()
   const event = { ...rig.runs()[0], id, run_id: id, job: 'torn', status: 'error', exit_code: 7 }
-  fs.writeJsonSync(`${rig.home.running}/${id}/finished.json`, event)
+  fs.appendFileSync(`${rig.home.running}/${id}/run.json`, `${JSON.stringify(event)}\n`)
   fs.appendFileSync(rig.home.journal, JSON.stringify(event).slice(0, 120))
   await rig.run(['--job', 'later', '--', 'true'])
   expect(rig.summary()['torn']).toMatchObject({ total_runs: 1, last_exit_code: 7, last_reason: 'exit' })

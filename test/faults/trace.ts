@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process'
+import fs from 'fs-extra'
+import { BIN, finished, type Finished, type Rig } from '../support/rig.ts'
+
+/** The calls with which a process changes what others see, and those that lead to one. */
+export const CHANGING_CALLS =
+  'write,writev,pwrite64,fsync,fdatasync,rename,link,unlink,mkdir,rmdir,openat,utimensat,clone,clone3,vfork,exit_group'
+
+/** One system call of a run: its name, and which one of that name it was. */
+export interface Call {
+  readonly name: string
+  readonly number: number
+  readonly line: string
+}
+
+export function straceUnavailable(): string | null {
+  const { status } = spawnSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore' })
+  return status === 0 ? null : 'strace is not installed or may not trace'
+}
+
+/**
+ * Runs the program under strace(1), which traces the main thread only: that is where all of the
+ * recording is done, and neither the job nor a worker thread is hit.
+ * @param inject as after `-e inject=`; none to look only
+ */
+export async function runTraced(
+  rig: Rig,
+  words: readonly string[],
+  inject?: string,
+): Promise<Finished & { calls: Call[] }> {
+  const trace = rig.path(`trace-${Math.random()}`)
+  const flags = [
+    '-o',
+    trace,
+    '-y',
+    '-s',
+    '0',
+    '-e',
+    `trace=${CHANGING_CALLS}`,
+    ...(inject === undefined ? [] : ['-e', `inject=${inject}`]),
+  ]
+  const result = await rig.spawn('strace', [...flags, process.execPath, BIN, ...words])
+  return { ...finished(result), calls: readCalls(fs.readFileSync(trace, 'latin1')) }
+}
+
+function readCalls(trace: string): Call[] {
+  const counts = new Map<string, number>()
+  return trace.split('\n').flatMap((line) => {
+    const name = /^(\w+)\(/.exec(line)?.[1]
+    if (name === undefined) return []
+    const number = (counts.get(name) ?? 0) + 1
+    counts.set(name, number)
+    return [{ name, number, line }]
+  })
+}
+
+/** Calls on files below the base directory. */
+export function onRecords({ line }: Call, rig: Rig): boolean {
+  return line.includes(rig.home.base)
+}

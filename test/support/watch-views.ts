@@ -1,0 +1,24 @@
+import fs from 'fs-extra'
+import type { Rig } from './rig.ts'
+
+/** Reads both views as fast as it can until told to stop, which tells how often; every look must find whole JSON. */
+export function watchViews(rig: Rig): { stop: () => Promise<number> } {
+  let stopped = false
+  let looks = 0
+  const watching = (async () => {
+    while (!stopped) {
+      for (const view of [rig.home.summary, rig.home.alerts]) {
+        if (fs.existsSync(view)) JSON.parse(fs.readFileSync(view, 'utf8'))
+      }
+      looks += 1
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })()
+  return {
+    stop: async () => {
+      stopped = true
+      await watching
+      return looks
+    },
+  }
+}
