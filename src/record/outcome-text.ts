@@ -49,10 +49,10 @@ function quoteWord(word: string): string {
   return `$'${escaped}'`
 }
 
-/** Text from outside without what a terminal would act on. */
+/** Text from outside without what a terminal would act on, or what would turn its reading direction round. */
 export function printable(text: string): string {
   // eslint-disable-next-line no-control-regex
   return text
     .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-Z\\-_]/g, '')
-    .replace(/[\p{Cc}]/gu, ' ')
+    .replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, ' ')
 }

@@ -43,7 +43,8 @@ async function crowd(jobs: number, killedShare: number, { random }: Context): Pr
   if (victims.length === 0) for (let job = 0; job < jobs; job++) oracle.noteSurvival(`job-${job}`)
   oracle.letTimePass()
   await rig.run(['repair'])
-  if (oracle.started().length !== CROWD && victims.length === 0) lost.push(`${oracle.started().length} of ${CROWD} began`)
+  if (oracle.started().length !== CROWD && victims.length === 0)
+    lost.push(`${oracle.started().length} of ${CROWD} began`)
   return { faults: CROWD, lost: [...lost, ...oracle.compare(TEXT)] }
 }
 
@@ -61,6 +62,7 @@ function readOn(ask: () => Promise<{ code: number | undefined; stdout: string; s
       } catch {
         problems.push(`status --json: ${code} ${stderr} ${stdout.slice(0, 80)}`)
       }
+      await new Promise((resolve) => setTimeout(resolve, 200))
     }
     return problems
   })()

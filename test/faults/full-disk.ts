@@ -63,7 +63,9 @@ function fillDisk(rig: Rig, leftBytes: number): void {
 }
 
 async function run({ random, soak }: Context): Promise<Outcome> {
-  const cases = Array.from({ length: soak ? 60 : 12 }, (_, index) => (index < 3 ? index * 4096 : Math.floor(random() * 400_000)))
+  const cases = Array.from({ length: soak ? 60 : 12 }, (_, index) =>
+    index < 3 ? index * 4096 : Math.floor(random() * 400_000),
+  )
   return eachCase(cases, 2, (left) => `${left} bytes left`, fillAndFree)
 }
 

@@ -20,7 +20,7 @@ async function failEachCall(earlierRuns: number, { soak }: Context): Promise<Out
   const calls = await callsOf(prepare)
   // Each call fails in each way during a soak, else in one of them, turn about.
   const cases = calls.flatMap((call, index) =>
-    ERRORS.filter((_, way) => soak || (index + way) % 2 === 0).map((error) => ({ ...call, error })),
+    ERRORS.filter((_, way) => soak || (index + way) % 3 === 0).map((error) => ({ ...call, error })),
   )
   let missed = 0
   const outcome = await eachCase(

@@ -210,10 +210,7 @@ function compareRun(run: StartedRun, text: string, { runs, logged }: Recorded): 
   const whole = `${text}\n`
   const output = outputs[0] ?? ''
   const complete = run.whole ? output === whole : isPart(output, whole)
-  if (!complete)
-    problems.push(
-      `${name} printed ${shown(whole)}, in the log is ${shown(output)}`,
-    )
+  if (!complete) problems.push(`${name} printed ${shown(whole)}, in the log is ${shown(output)}`)
   return problems
 }
 

@@ -1,12 +1,27 @@
 import { parseArgs } from 'node:util'
 import { seeded } from '../support/seeded.ts'
+import { CORRUPTION_SCENARIOS } from './corruption.ts'
 import { CROWD_SCENARIOS } from './crowd.ts'
 import { FULL_DISK_SCENARIOS } from './full-disk.ts'
 import { IO_ERROR_SCENARIOS } from './io-errors.ts'
 import { KILL_SCENARIOS } from './kill.ts'
+import { OUTPUT_SCENARIOS } from './output.ts'
+import { PROCESS_SCENARIOS } from './processes.ts'
+import { SECURITY_SCENARIOS } from './security.ts'
+import { TIME_SCENARIOS } from './time.ts'
 import type { Scenario } from './scenario.ts'
 
-const SCENARIOS: readonly Scenario[] = [...KILL_SCENARIOS, ...IO_ERROR_SCENARIOS, ...FULL_DISK_SCENARIOS, ...CROWD_SCENARIOS]
+const SCENARIOS: readonly Scenario[] = [
+  ...KILL_SCENARIOS,
+  ...IO_ERROR_SCENARIOS,
+  ...FULL_DISK_SCENARIOS,
+  ...CROWD_SCENARIOS,
+  ...TIME_SCENARIOS,
+  ...CORRUPTION_SCENARIOS,
+  ...OUTPUT_SCENARIOS,
+  ...PROCESS_SCENARIOS,
+  ...SECURITY_SCENARIOS,
+]
 
 const { values } = parseArgs({
   options: {

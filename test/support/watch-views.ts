@@ -1,7 +1,7 @@
 import fs from 'fs-extra'
 import type { Rig } from './rig.ts'
 
-/** Reads both views as fast as it can until told to stop, which tells how often; every look must find whole JSON. */
+/** Reads both views over and over, leaving the processors to others, until told to stop, which tells how often; every look must find whole JSON. */
 export function watchViews(rig: Rig): { stop: () => Promise<number> } {
   let stopped = false
   let looks = 0
@@ -11,7 +11,7 @@ export function watchViews(rig: Rig): { stop: () => Promise<number> } {
         if (fs.existsSync(view)) JSON.parse(fs.readFileSync(view, 'utf8'))
       }
       looks += 1
-      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => setTimeout(resolve, 2))
     }
   })()
   return {
