@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../errors.ts'
+import { listDirectory } from './list-directory.ts'
 
 let serial = 0
 
@@ -82,7 +83,7 @@ export function syncDirectory(directory: string): void {
 /** Removes temporaries of writers that were killed: those older than `olderThanMs`. */
 export function removeStaleTemporaries(directory: string, olderThanMs: number, now: Date): number {
   let removed = 0
-  for (const name of fs.readdirSync(directory)) {
+  for (const name of listDirectory(directory)) {
     const made = /^\..+\.\d+\.(\d+)\.\d+\.tmp$/.exec(name)?.[1]
     if (made === undefined || now.getTime() - Number(made) < olderThanMs) continue
     fs.rmSync(join(directory, name), { force: true })

@@ -53,9 +53,8 @@ interface Claimed {
 export async function sweepLostRuns(home: Home, { except, now, hurry }: SweepOptions): Promise<SweepResult> {
   const recorded: string[] = []
   const problems: string[] = []
-  const claimed = listDirectory(home.running).flatMap((name) =>
-    name === except ? [] : (claimIfGone(home, name, now) ?? []),
-  )
+  const others = listDirectory(home.running).filter((name) => isSpoolName(name) && name !== except)
+  const claimed = others.flatMap((name) => claimIfGone(home, name, now) ?? [])
   // Looked up once all are claimed: what their wrappers still wrote is there by now.
   const known = claimed.length === 0 ? new Set<string>() : recordedIds(home)
   for (const { directory, manifest } of claimed) {
@@ -69,12 +68,11 @@ export async function sweepLostRuns(home: Home, { except, now, hurry }: SweepOpt
     // The output of the job that runs meanwhile must not wait for a long row of these.
     await new Promise((resolve) => setImmediate(resolve))
   }
-  if (recorded.length > 0) removeStaleTemporaries(home.logs, ABANDONED_MS, now)
+  removeStaleTemporaries(home.logs, ABANDONED_MS, now)
   return { recorded, problems }
 }
 
 function claimIfGone(home: Home, name: string, now: Date): Claimed | null {
-  if (!isSpoolName(name)) return null
   const path = join(home.running, name)
   if (name.startsWith('.gone-')) {
     fs.rmSync(path, { recursive: true, force: true })

@@ -15,11 +15,9 @@ async function crowd(jobs: number, killedShare: number, { random }: Context): Pr
   const views = watchViews(rig)
   const gate = rig.path('gate')
   spawnSync('mkfifo', [gate])
-  const wait = `read _ < ${gate}; exec "$@"`
-  const runs = Array.from({ length: CROWD }, (_, index) => {
-    const words = oracle.words(`job-${index % jobs}`, TEXT, index % 3 === 0 ? 3 : 0)
-    return rig.start([...words.slice(0, 3), 'sh', '-c', wait, 'sh', ...words.slice(3)])
-  })
+  const runs = Array.from({ length: CROWD }, (_, index) =>
+    rig.start(oracle.wordsAfter(`read _ < ${gate}`, `job-${index % jobs}`, TEXT, index % 3 === 0 ? 3 : 0)),
+  )
   const reading = readOn(() => rig.run(['status', '--json']))
   await until('all have begun', () => rig.running().length === CROWD, 120_000)
   const victims = runs.filter(() => random() < killedShare)

@@ -33,13 +33,12 @@ async function runOnFullDisk(rig: Rig, leftBytes: number): Promise<string[]> {
   const gate = rig.path('gate')
   spawnSync('mkfifo', [gate])
   const printed = `@${rig.write('text', `${TEXT}\n`)}`
-  const [words, job] = [oracle.words('filled', printed, 3), 3]
-  const run = rig.start([...words.slice(0, job), 'sh', '-c', `read _ < ${gate}; exec "$@"`, 'sh', ...words.slice(job)])
+  const filled = rig.start(oracle.wordsAfter(`read _ < ${gate}`, 'filled', printed, 3))
   await until('it has begun', () => rig.running().length === 1)
   fillDisk(rig, leftBytes)
   // Opening for writing waits for the job to read.
   fs.writeFileSync(gate, '\n')
-  const { code, stdout, stderr } = finished(await run)
+  const { code, stdout, stderr } = finished(await filled)
   oracle.noteSurvival('filled', stderr !== '')
   const problems = [
     ...(code === 3 ? [] : [`the exit code became ${code}`]),

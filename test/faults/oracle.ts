@@ -30,6 +30,13 @@ export class Oracle {
     return ['--job', job, '--', 'sh', this.#script, this.#list, String(code), text]
   }
 
+  /** The same, but the job first waits for what the shell words wait for. */
+  wordsAfter(wait: string, job: string, text: string, code: number): string[] {
+    const words = this.words(job, text, code)
+    const start = words.indexOf('--') + 1
+    return [...words.slice(0, start), 'sh', '-c', `${wait}; exec "$@"`, 'sh', ...words.slice(start)]
+  }
+
   /** The runs that began, in the order in which they did. */
   started(): StartedRun[] {
     const lines = fs.readFileSync(this.#list, 'utf8').split('\n').filter(Boolean)
@@ -54,7 +61,7 @@ export class Oracle {
     await until('everything has ended', () => processesOf(this.#rig.directory).length === 0)
   }
 
-  /** Makes locks and spools of the dead as old as they are two minutes later. */
+  /** Makes locks, spools and temporary files of the dead as old as they are two minutes later. */
   letTimePass(): void {
     const { logs, running } = this.#rig.home
     const then = new Date(Date.now() - 120_000)
@@ -62,8 +69,12 @@ export class Oracle {
       if (fs.statSync(path).isDirectory()) for (const name of fs.readdirSync(path)) age(join(path, name))
       fs.utimesSync(path, then, then)
     }
-    for (const name of fs.existsSync(logs) ? fs.readdirSync(logs) : [])
+    for (const name of fs.existsSync(logs) ? fs.readdirSync(logs) : []) {
       if (name.endsWith('.lock')) age(join(logs, name))
+      // A temporary file has its time in its name.
+      const older = name.replace(/\d{13}/, (made) => String(Number(made) - 120_000))
+      if (name.endsWith('.tmp')) fs.renameSync(join(logs, name), join(logs, older))
+    }
     for (const name of fs.existsSync(running) ? fs.readdirSync(running) : [])
       if (!['.pipes', '.overlap'].includes(name)) age(join(running, name))
   }
@@ -136,6 +147,8 @@ function readRecord(rig: Rig): Recorded {
       return null
     }
   }
+  const logs = fs.existsSync(rig.home.logs) ? fs.readdirSync(rig.home.logs) : []
+  for (const name of logs) if (/\.(?:tmp|lock)$/.test(name)) problems.push(`${name} is left`)
   const left = fs.existsSync(rig.home.running) ? fs.readdirSync(rig.home.running) : []
   for (const name of left) if (!['.pipes', '.overlap'].includes(name)) problems.push(`${name} is left in .running`)
   const summary = (json(rig.home.summary) ?? {}) as Record<string, Counts>

@@ -75,7 +75,7 @@ const ESCAPES = [
   'a/b',
   '.hidden',
   'a\\u0000b',
-  `${'x'.repeat(129)}`,
+  'x'.repeat(129),
   'a b',
   '~',
   '$(touch escaped)',

@@ -94,11 +94,8 @@ async function clockJump(seconds: number): Promise<string[]> {
 
 async function runAcross(rig: Rig, oracle: Oracle, jump: string): Promise<Finished> {
   const gate = rig.path('gate')
-  const words = oracle.words('jumping', TEXT, 3)
-  const wait = `until [ -e ${gate} ]; do sleep 0.05; done; exec "$@"`
-  const run = rig.start([...words.slice(0, 3), 'sh', '-c', wait, 'sh', ...words.slice(3)], {
-    env: withClock(rig, '+0'),
-  })
+  const wait = `until [ -e ${gate} ]; do sleep 0.05; done`
+  const run = rig.start(oracle.wordsAfter(wait, 'jumping', TEXT, 3), { env: withClock(rig, '+0') })
   await until('it has begun', () => rig.running().length === 1)
   rig.write('clock', jump)
   rig.write('gate', '')
