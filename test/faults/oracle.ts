@@ -18,21 +18,21 @@ export class Oracle {
     this.#list = rig.write('oracle', '', 0o644)
     this.#script = rig.write(
       'job.sh',
-      `echo "$CRONWRAP_RUN_ID $CRONWRAP_JOB_ID started $2" >> "$1"
+      `echo "$CRONWRAP_RUN_ID $CRONWRAP_JOB_ID started $2 $4" >> "$1"
        case "$3" in @*) cat "\${3#@}" ;; *) printf '%s\\n' "$3" ;; esac
        echo "$CRONWRAP_RUN_ID $CRONWRAP_JOB_ID printed $2" >> "$1"
        exit "$2"`,
     )
   }
 
-  /** The words of a run that prints the text, or the file of `@path`, and ends with the code. */
-  words(job: string, text: string, code: number): string[] {
-    return ['--job', job, '--', 'sh', this.#script, this.#list, String(code), text]
+  /** The words of a run that prints the text, or the file of `@path`, and ends with the code; `key` is for `noteSurvival`. */
+  words(job: string, text: string, code: number, key: string = job): string[] {
+    return ['--job', job, '--', 'sh', this.#script, this.#list, String(code), text, key]
   }
 
   /** The same, but the job first waits for what the shell words wait for. */
-  wordsAfter(wait: string, job: string, text: string, code: number): string[] {
-    const words = this.words(job, text, code)
+  wordsAfter(wait: string, ...run: Parameters<Oracle['words']>): string[] {
+    const words = this.words(...run)
     const start = words.indexOf('--') + 1
     return [...words.slice(0, start), 'sh', '-c', `${wait}; exec "$@"`, 'sh', ...words.slice(start)]
   }
@@ -42,18 +42,18 @@ export class Oracle {
     const lines = fs.readFileSync(this.#list, 'utf8').split('\n').filter(Boolean)
     const printed = new Set(lines.filter((line) => line.includes(' printed ')).map((line) => line.split(' ')[0]))
     return lines.flatMap((line) => {
-      const [runId = '', job = '', what, code] = line.split(' ')
+      const [runId = '', job = '', what, code, key = ''] = line.split(' ')
       if (what !== 'started') return []
       const survival = this.#survived.get(runId)
       const whole = survival?.warned === false && printed.has(runId)
-      return [{ runId, job, code: Number(code), survived: survival !== undefined, whole }]
+      return [{ runId, job, key, code: Number(code), survived: survival !== undefined, whole }]
     })
   }
 
   /** Call for runs whose wrapper returned: how they ended must be on record, and without a warning all they printed. */
-  noteSurvival(job: string, warned = false): void {
+  noteSurvival(key: string, warned = false): void {
     for (const run of this.started())
-      if (run.job === job && !this.#survived.has(run.runId)) this.#survived.set(run.runId, { warned })
+      if (run.key === key && !this.#survived.has(run.runId)) this.#survived.set(run.runId, { warned })
   }
 
   /** Until no process of the rig is left, whose output could still come. */
@@ -105,6 +105,8 @@ export class Oracle {
 export interface StartedRun {
   readonly runId: string
   readonly job: string
+  /** By which the test knows the run: the job, unless it said otherwise. */
+  readonly key: string
   readonly code: number
   readonly survived: boolean
   /** All of its output must be there. */
