@@ -22,6 +22,7 @@ export interface ConfigFile {
 export function readConfigFile(path: string, warnings: string[]): ConfigFile {
   const root = readObject(path, warnings)
   const jobs = new Map<string, Settings>()
+  if (root === null) return { defaults: hidingAll(path), jobs }
   let defaults: Settings = new Map()
   for (const [key, value] of Object.entries(root)) {
     if (key === 'defaults') defaults = readSettings(value, `${path}: defaults`, warnings)
@@ -31,17 +32,26 @@ export function readConfigFile(path: string, warnings: string[]): ConfigFile {
   return { defaults, jobs }
 }
 
-function readObject(path: string, warnings: string[]): object {
+/** Null for a file that cannot be used and seems to say what must be hidden. */
+function readObject(path: string, warnings: string[]): object | null {
+  let text = ''
   try {
     const content = readBounded(path, MAX_BYTES)
     if (content === null) return {}
-    const value: unknown = JSON.parse(content.toString('utf8').replace(/^\uFEFF/, ''))
+    text = content.toString('utf8')
+    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ''))
     if (isObject(value)) return value
     warnings.push(`${path} is not a JSON object and is ignored`)
   } catch (error) {
     warnings.push(`${path} cannot be used and is ignored: ${messageOf(error)}`)
   }
-  return {}
+  return text.includes('"redact"') ? null : {}
+}
+
+const UNUSABLE = '('
+
+function hidingAll(path: string): Settings {
+  return new Map([['redact', { value: UNUSABLE, where: `${path}: redact` }]])
 }
 
 function readJobs(value: unknown, path: string, jobs: Map<string, Settings>, warnings: string[]): void {
@@ -70,6 +80,9 @@ function readSettings(value: unknown, where: string, warnings: string[]): Settin
       warnings.push(
         `${where}: unknown key ${JSON.stringify(key)} is ignored${known ? ` (did you mean ${known}?)` : ''}`,
       )
+    } else if (text === null && RUN_OPTIONS.get(name)?.whenBad !== undefined) {
+      // A value that no parser accepts, so that it counts as bad and not as missing.
+      settings.set(name, { value: UNUSABLE, where: `${where}.${key}` })
     } else if (text === null) {
       warnings.push(`${where}.${key}: ${JSON.stringify(raw)} is not a value for it; ignored`)
     } else {
@@ -81,8 +94,12 @@ function readSettings(value: unknown, where: string, warnings: string[]): Settin
 
 /** Options are read from text, as from the command line, so a JSON scalar or list is turned into it. */
 function asText(value: unknown, separator: string): string | null {
-  if (Array.isArray(value)) return value.map(String).join(separator)
-  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : null
+  if (Array.isArray(value)) return value.every(isScalar) ? value.map(String).join(separator) : null
+  return isScalar(value) ? String(value) : null
+}
+
+function isScalar(value: unknown): boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value)
 }
 
 function isObject(value: unknown): value is object {

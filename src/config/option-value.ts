@@ -35,7 +35,9 @@ export function regularExpressions(value: string): string[] {
     try {
       void new RegExp(pattern)
     } catch (error) {
-      throw new CronwrapError('BAD_VALUE', `"${pattern}" is no regular expression: ${messageOf(error)}`)
+      // Not the pattern itself: it may be the secret, and warnings are mailed.
+      const reason = messageOf(error).split(': ').at(-1) ?? ''
+      throw new CronwrapError('BAD_VALUE', `is no regular expression: ${reason}`)
     }
   }
   return patterns

@@ -85,9 +85,8 @@ function tryToSet(values: Map<string, unknown>, name: string, text: string, wher
     setValue(values, spec, spec.parse(text))
   } catch (error) {
     const hint = error instanceof CronwrapError && error.hint !== undefined ? ` (${error.hint})` : ''
-    if (spec.whenBad !== undefined) setValue(values, spec, spec.whenBad)
-    const instead = spec.whenBad === undefined ? 'ignored' : 'everything is hidden'
-    warnings.push(`${where}: ${messageOf(error)}${hint}; ${instead}`)
+    if (spec.whenBad !== undefined) setValue(values, spec, spec.whenBad.value)
+    warnings.push(`${where}: ${messageOf(error)}${hint}; ${spec.whenBad?.means ?? 'ignored'}`)
   }
 }
 

@@ -58,8 +58,8 @@ export interface OptionSpec<K extends keyof RunOptions = keyof RunOptions> {
    * A text holds one value a line.
    */
   readonly addsUp?: boolean
-  /** What a bad value outside the command line stands for; without it, such a value is ignored. */
-  readonly whenBad?: RunOptions[K]
+  /** What a bad value outside the command line stands for, and in words; without it, such a value is ignored. */
+  readonly whenBad?: { readonly value: RunOptions[K]; readonly means: string }
 }
 
 function option<K extends keyof RunOptions>(spec: OptionSpec<K>): OptionSpec {
@@ -249,7 +249,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
       parse: regularExpressions,
       addsUp: true,
       // Nobody knows what it was to hide.
-      whenBad: ['[^]+'],
+      whenBad: { value: ['[^]+'], means: 'everything is hidden in the record' },
     }),
   ],
   [

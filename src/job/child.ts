@@ -160,6 +160,13 @@ function short(text: string): string {
   return text.length <= MAX_PATH_SHOWN ? text : `${text.slice(0, MAX_PATH_SHOWN)}…`
 }
 
+/** A descriptor is closed even where close(2) reports an error, and nothing of ours was written to these. */
 function closeAll(fds: readonly number[]): void {
-  for (const fd of fds) fs.closeSync(fd)
+  for (const fd of fds) {
+    try {
+      fs.closeSync(fd)
+    } catch {
+      continue
+    }
+  }
 }

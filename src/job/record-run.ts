@@ -53,7 +53,7 @@ export async function recordRun(request: RecordRunRequest): Promise<RecordRunRes
   const record = new RunRecord(spec, runId, startedAt)
   const stdoutBytes = copyInto(record, 'stdout', request.stdout ?? [])
   const stderrBytes = copyInto(record, 'stderr', request.stderr ?? [])
-  const event = runFinishedEvent(spec, {
+  const event = runFinishedEvent(spec, record.redactor, {
     runId,
     startedAt,
     finishedAt,

@@ -22,7 +22,7 @@ export interface RecordedJob {
 }
 
 /** What hides the secrets of a job. */
-export function redactorOf({ options }: RecordedJob): Redactor {
+export function createRedactor({ options }: RecordedJob): Redactor {
   return new Redactor({ patterns: options.redact, known: !options.noRedact })
 }
 
@@ -36,14 +36,13 @@ export interface RunFacts {
   readonly stdoutBytes: number
   readonly stderrBytes: number
   readonly outputHeld: boolean
-  /** What the job printed last, or why it could not be started. */
+  /** What the job printed last, or why it could not be started; may hold secrets. */
   readonly lastWords: string
 }
 
 /** The fact that the journal keeps of a run. */
-export function runFinishedEvent(spec: RecordedJob, facts: RunFacts): RunFinished {
+export function runFinishedEvent(spec: RecordedJob, redactor: Redactor, facts: RunFacts): RunFinished {
   const { outcome } = facts
-  const redactor = redactorOf(spec)
   const base = {
     reason: outcome.reason,
     exit_code: outcome.exitCode,

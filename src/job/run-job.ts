@@ -97,7 +97,7 @@ async function runAndRecord(entered: Entered): Promise<RunResult> {
   const made = await runAttempts({ ...entered, record, output })
   const { last, outcome } = made
   const notStarted = last.exit.kind === 'not-started' ? last.exit.detail : null
-  const event = runFinishedEvent(spec, {
+  const event = runFinishedEvent(spec, record.redactor, {
     ...made,
     runId,
     startedAt,

@@ -2,6 +2,7 @@ import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
+import type { Redactor } from '../record/redact.ts'
 import { HEARTBEAT_MS, Spool } from '../record/spool.ts'
 import {
   keptOutput,
@@ -13,11 +14,11 @@ import {
   type SpooledStream,
   type StreamName,
 } from '../record/spooled-stream.ts'
-import { limitCommand, redactorOf, type RecordedJob } from './run-event.ts'
+import { createRedactor, limitCommand, type RecordedJob } from './run-event.ts'
 
 /** A run shorter than this needs no marker that survives a power cut: its end is recorded at once. */
 const SYNC_AFTER_MS = 250
-const LAST_WORDS_BYTES = 4096
+const LAST_WORDS_BYTES = 64 * 1024
 
 /**
  * The record of one run while it lasts. Nothing here throws: what cannot be recorded becomes a
@@ -25,6 +26,7 @@ const LAST_WORDS_BYTES = 4096
  */
 export class RunRecord {
   readonly problems: string[] = []
+  readonly redactor: Redactor
   readonly #spec: RecordedJob
   readonly #streams: SpooledStream[] = []
   readonly #timers: NodeJS.Timeout[]
@@ -32,11 +34,12 @@ export class RunRecord {
 
   constructor(spec: RecordedJob, runId: string, startedAt: Date) {
     this.#spec = spec
+    this.redactor = createRedactor(spec)
     this.#spool = this.#attempt('the run could not be recorded', () =>
       Spool.create(spec.home, {
         run_id: runId,
         job: spec.job,
-        command: limitCommand(spec.command),
+        command: limitCommand(this.redactor.words(spec.command)),
         started: toLocalIso(startedAt, 'milliseconds'),
         max_output: spec.options.maxOutputBytes,
         alert_after: spec.options.alertAfter,
@@ -77,9 +80,9 @@ export class RunRecord {
   lastWords(attempt: number): string {
     const endOf = (name: StreamName): string => {
       const { head, tail, totalBytes } = this.#kept(attempt, name)
-      const end = Buffer.concat(lastBytes([...head, ...tail], LAST_WORDS_BYTES).map(readExtent)).toString('utf8')
-      // Half a word may be half a secret, which nobody would recognise.
-      return totalBytes > LAST_WORDS_BYTES ? end.replace(/^\S*(?=\s)/, '') : end
+      const end = Buffer.concat(lastBytes([...head, ...tail], LAST_WORDS_BYTES).map(readExtent))
+      this.redactor.bytes(end, { before: totalBytes > LAST_WORDS_BYTES, after: false })
+      return end.toString('utf8')
     }
     return this.#quietly(() => endOf('stderr').trim() || endOf('stdout')) ?? ''
   }
@@ -108,8 +111,8 @@ export class RunRecord {
       const { closeRun } = await import('../record/close-run.ts')
       const { directory } = this
       const maxBytes = this.#spec.options.maxOutputBytes
-      const spool = directory === null ? null : { directory, maxBytes, redactor: redactorOf(this.#spec) }
-      this.problems.push(...(await closeRun(this.#spec.home, event, { spool, hurry })))
+      const spool = directory === null ? null : { directory, maxBytes, redactor: this.redactor }
+      this.problems.push(...this.redactor.problems, ...(await closeRun(this.#spec.home, event, { spool, hurry })))
     } catch (error) {
       this.problems.push(`the end could not be recorded: ${messageOf(error)}`)
     }

@@ -74,6 +74,7 @@ function formatEntry(event: RunFinished, spool: LoggedSpool | null): Piece[] {
     `COMMAND: ${quoteCommand(event.command)}\n`,
     `STATUS: ${event.status} (${describeEnd(event)})${event.attempts > 1 ? ` after ${event.attempts} attempts` : ''}\n`,
     `DURATION: ${describeDuration(event.duration_ms)}\n`,
+    ...(spool?.redactor.problems ?? []).map((problem) => `NOTE: ${problem}\n`),
     ...(event.output_held ? ['NOTE: a process left behind held the output open; reading stopped\n'] : []),
   ]
   for (let attempt = 1; attempt <= event.attempts; attempt++) {

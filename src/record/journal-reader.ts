@@ -14,7 +14,7 @@ import {
   segmentPath,
   type Segment,
 } from './journal-segment.ts'
-import type { Position } from './position.ts'
+import { CHECKED_BYTES, checkOf, type Position } from './position.ts'
 import { cursorOf, type Summary } from './summary.ts'
 
 export interface Projection {
@@ -89,8 +89,8 @@ function rebuild(home: Home, view: Summary | null, limit: Limit): Projection {
 interface Lines {
   readonly events: PlacedEvent[]
   readonly skippedLines: number
-  /** What was read begins with a newline. */
-  readonly startsAfterLine: boolean
+  /** Of what stands before the first line that was read. */
+  readonly check: string
   readonly end: ReadEnd
 }
 
@@ -127,9 +127,9 @@ function isReplaced(home: Home, last: Segment): boolean {
 function readSegmentAt(home: Home, position: Position, limit: Limit): Lines | null {
   const segment = findSegment(home, position.sequence)
   if (segment === null || segment.id !== position.segment) return null
-  // A line of ours ended there; if none does now, the file was cut or rewritten.
-  const lines = readSegment(segment, position.offset - 1, successorOf(home, segment), limit)
-  return lines.startsAfterLine ? lines : null
+  const lines = readSegment(segment, position.offset, successorOf(home, segment), limit)
+  // Otherwise the file was cut or rewritten.
+  return lines.check === position.check ? lines : null
 }
 
 function readSegments(segments: readonly Segment[], limit: Limit): Lines[] {
@@ -140,7 +140,7 @@ function joined(first: Lines, second: Lines): Lines {
   return {
     events: [...first.events, ...second.events],
     skippedLines: first.skippedLines + second.skippedLines,
-    startsAfterLine: first.startsAfterLine,
+    check: first.check,
     end: second.end,
   }
 }
@@ -155,19 +155,23 @@ function sumSkipped(parts: readonly Lines[]): number {
  */
 function readSegment(segment: Segment, from: number, next: Segment | null, limit: Limit): Lines {
   const counted = next === null ? Infinity : limit(segment, next)
-  const { content, bytes } = readFrom(segment.path, from, counted)
+  const base = Math.max(0, from - CHECKED_BYTES)
+  const { content, bytes } = readFrom(segment.path, base, counted)
   const events: PlacedEvent[] = []
   let skippedLines = 0
-  let start = 0
-  for (let end = content.indexOf(NEWLINE); end !== -1; end = content.indexOf(NEWLINE, start)) {
+  let start = from - base
+  const place = { sequence: segment.sequence, segment: segment.id }
+  const check = checkOf(content.subarray(0, start))
+  for (let end = content.indexOf(NEWLINE, start); end !== -1; end = content.indexOf(NEWLINE, start)) {
     const line = content.toString('utf8', start, end)
     start = end + 1
     if (line === '' || line.startsWith('{"type":"journal.')) continue
     const event = parseEvent(line)
     if (event === null) skippedLines += 1
-    else events.push({ event, position: { sequence: segment.sequence, segment: segment.id, offset: from + start } })
+    else
+      events.push({ event, position: { ...place, offset: base + start, check: checkOf(content.subarray(0, start)) } })
   }
-  return { events, skippedLines, startsAfterLine: content[0] === NEWLINE, end: { segment, bytes, next } }
+  return { events, skippedLines, check, end: { segment, bytes, next } }
 }
 
 function readCheckpoint(segment: Segment | undefined): Summary | null {

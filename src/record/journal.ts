@@ -20,7 +20,7 @@ import {
   segmentPath,
   type Segment,
 } from './journal-segment.ts'
-import type { Position } from './position.ts'
+import type { Place } from './position.ts'
 import { readSummaryFile, type Summary } from './summary.ts'
 
 /** A segment is closed at this size: about 12,000 runs. */
@@ -36,7 +36,7 @@ const MAX_EVENT_BYTES = 64 * 1024
  * old one, it goes to the new one.
  * @returns a position at or after the event's end
  */
-export function appendEvent(home: Home, event: JobEvent): Position {
+export function appendEvent(home: Home, event: JobEvent): Place {
   const line = serializeEvent(event)
   if (line.byteLength > MAX_EVENT_BYTES) throw new Error(`an event of ${line.byteLength} bytes is too long`)
   for (let path = home.journal; ;) {
@@ -49,7 +49,7 @@ export function appendEvent(home: Home, event: JobEvent): Position {
   }
 }
 
-function appendLine(home: Home, path: string, line: Buffer): { segment: Segment; from: number; position: Position } {
+function appendLine(home: Home, path: string, line: Buffer): { segment: Segment; from: number; position: Place } {
   const { fd, stat } = openJournal(home, path)
   try {
     const header = readHeader(fd)

@@ -8,7 +8,7 @@ import { deriveAlerts, formatAlerts } from './alerts.ts'
 import type { JobEvent } from './event.ts'
 import { appendEvent, closeSegment, rotateJournal } from './journal.ts'
 import { hasGrown, projectSummary, type Projection } from './journal-reader.ts'
-import { comparePositions, type Position } from './position.ts'
+import { comparePositions, type Place } from './position.ts'
 import { cursorOf, formatSummary, MAX_VIEW_BYTES, readSummaryFile, type Summary, type SummaryFile } from './summary.ts'
 
 /** Copies of broken views kept, per view. */
@@ -24,7 +24,7 @@ export interface PublishOptions {
 
 export interface FoldOptions extends PublishOptions {
   /** Be content as soon as somebody has folded this far. */
-  readonly upTo?: Position
+  readonly upTo?: Place
   /** Do not continue the summary on disk: make it again from the journal. */
   readonly fromScratch?: boolean
 }
@@ -115,10 +115,10 @@ function readAlertsFile(home: Home): string | null {
   }
 }
 
-function covers(file: SummaryFile, position: Position): boolean {
+function covers(file: SummaryFile, place: Place): boolean {
   if (file.kind !== 'valid') return false
   const cursor = cursorOf(file.summary)
-  return cursor !== null && comparePositions(cursor, position) >= 0
+  return cursor !== null && comparePositions(cursor, place) >= 0
 }
 
 /** Keeps a view that is replaced without being continued: a broken one, or one of another journal. */

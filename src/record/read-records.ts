@@ -57,8 +57,12 @@ export function listRunning(home: Home): RunningRun[] {
     .filter(isRunId)
     .flatMap((name) => {
       const directory = join(home.running, name)
-      const manifest = readManifest(directory)
-      return manifest !== null && !isGone(manifest, directory, now) ? [{ directory, manifest }] : []
+      try {
+        const manifest = readManifest(directory)
+        return manifest !== null && !isGone(manifest, directory, now) ? [{ directory, manifest }] : []
+      } catch {
+        return [] // Another user's.
+      }
     })
 }
 

@@ -1,5 +1,6 @@
 import { resolveHome, type Home } from '../config/base-directory.ts'
 import { parseId } from '../config/job-id.ts'
+import { resolveRunOptions } from '../config/resolve-run-options.ts'
 import { nearest } from '../config/nearest.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { toLocalIso } from '../platform/clock.ts'
@@ -12,7 +13,6 @@ import { Redactor } from './redact.ts'
 import { listRunning, readRuns, readSummary, type ReadOptions } from './read-records.ts'
 
 const MAX_TEXT_BYTES = 4096
-const KNOWN_ONLY = new Redactor({ patterns: [], known: true })
 
 export interface DeliveryRequest extends ReadOptions {
   readonly job: string
@@ -45,6 +45,8 @@ export async function recordDelivery(request: DeliveryRequest): Promise<Delivery
   checkText('error', request.error ?? '-')
   checkText('channel', request.channel ?? '-')
   const runId = request.runId === undefined ? currentOrLatestRun(home, job, env) : existingRun(home, job, request.runId)
+  const { options } = resolveRunOptions(new Map([['job', job]]), [], env, home)
+  const redactor = new Redactor({ patterns: options.redact, known: !options.noRedact })
   const delivery: Delivery = {
     type: 'delivery',
     id: newRunId(),
@@ -53,8 +55,8 @@ export async function recordDelivery(request: DeliveryRequest): Promise<Delivery
     run_id: runId,
     message_id: request.messageId,
     status: parseDeliveryStatus(request.status ?? 'sent'),
-    channel: request.channel ?? null,
-    error: request.error === undefined ? null : KNOWN_ONLY.text(request.error),
+    channel: request.channel === undefined ? null : redactor.text(request.channel),
+    error: request.error === undefined ? null : redactor.text(request.error),
   }
   if (readSummary(home).get(job)?.recent_deliveries.includes(deliveryKey(delivery))) return { runId, recorded: false }
   await write(home, delivery)

@@ -4,7 +4,7 @@ import { KNOWN_SECRETS } from './known-secrets.ts'
 
 /** What must not be on record. */
 export interface Redaction {
-  /** Regular expressions of the user; of one with groups only the groups are secret. */
+  /** Regular expressions of the user, `^` and `$` at each line; of one with groups only the groups are secret. */
   readonly patterns: readonly string[]
   /** Whether well-known shapes of secrets are hidden too. */
   readonly known: boolean
@@ -16,40 +16,42 @@ export interface Cut {
   readonly after: boolean
 }
 
-/** A user's pattern that takes longer than this for a piece of text has met one that it never finishes. */
+/** A pattern that takes longer than this for a piece of text has met one that it never finishes. */
 const PATTERN_BUDGET_MS = 2_000
-/** A word longer than this is no secret that was cut in two. */
-const MAX_CUT_WORD = 4096
+/** At a cut the rest of the line is hidden, or this much of it: no half of a secret is longer. */
+const MAX_HALF = 4096
 const WHOLE: Cut = { before: false, after: false }
-
-type Range = readonly [start: number, end: number]
 
 /**
  * Hides secrets under as many asterisks: nothing that is counted or cut afterwards changes. What cannot
  * be searched for secrets is hidden altogether.
  */
 export class Redactor {
-  readonly #patterns: readonly RegExp[]
+  readonly #patterns: readonly UserPattern[]
   readonly #known: boolean
-  #gaveUp = false
 
   constructor({ patterns, known }: Redaction) {
-    this.#patterns = patterns.map((pattern) => new RegExp(pattern, 'gd'))
+    this.#patterns = patterns.map((source) => new UserPattern(source))
     this.#known = known
   }
 
-  text(text: string): string {
-    return hide(text, this.#secretsIn(text, WHOLE))
+  /** What kept it from searching, one sentence each: then more is hidden than need be. */
+  get problems(): string[] {
+    return this.#patterns.flatMap(({ problem }) => problem ?? [])
+  }
+
+  text(text: string, cut: Cut = WHOLE): string {
+    return hide(text, this.#secretsIn(text, 'utf8', cut))
   }
 
   /** A secret may be a word of its own (`--password x`), so the words are read as one line. */
   words(words: readonly string[]): string[] {
-    const line = this.text(words.join(' '))
+    const secret = this.#secretsIn(words.join(' '), 'utf8', WHOLE)
     let end = -1
     return words.map((word) => {
       const start = end + 1
       end = start + word.length
-      return line.slice(start, end)
+      return hide(word, secret?.subarray(start, end) ?? null)
     })
   }
 
@@ -59,80 +61,109 @@ export class Redactor {
     const whole = content.subarray(start, end)
     const encoding = isUtf8(whole) ? 'utf8' : 'latin1'
     const text = whole.toString(encoding)
-    const bytesIn = (from: number, to: number): number =>
-      text.length === whole.byteLength ? to - from : Buffer.byteLength(text.slice(from, to), encoding)
-    let [read, at] = [0, start]
-    for (const [from, to] of this.#secretsIn(text, cut)) {
-      at += bytesIn(read, from)
-      const secret = text.slice(from, to)
-      at += content.write(cover(secret, bytesIn(from, to)), at, 'latin1')
-      read = to
+    const secret = this.#secretsIn(text, encoding, cut)
+    if (secret === null) return
+    const isPlain = text.length === whole.byteLength
+    let byteOffset = start
+    for (const [from, to, isSecret] of stretches(secret)) {
+      const stretch = text.slice(from, to)
+      const bytes = isPlain ? to - from : Buffer.byteLength(stretch, encoding)
+      if (isSecret) content.write(cover(stretch, bytes), byteOffset, 'latin1')
+      byteOffset += bytes
     }
   }
 
-  #secretsIn(text: string, cut: Cut): Range[] {
-    if (this.#patterns.length === 0 && !this.#known) return []
-    const ranges = [...this.#own(text), ...(this.#known ? knownSecrets(text) : []), ...cutWords(text, cut)]
-    return merged(ranges.filter(([start, end]) => end > start))
+  /** A 1 for each character of a secret; null when there is none to be found. */
+  #secretsIn(text: string, encoding: 'utf8' | 'latin1', cut: Cut): Uint8Array | null {
+    if ((this.#patterns.length === 0 && !this.#known) || text === '') return null
+    const secret = new Uint8Array(text.length)
+    for (const pattern of this.#patterns) pattern.mark(text, encoding, secret)
+    if (this.#known) markKnown(text, secret)
+    markCuts(text, cut, secret)
+    return secret.includes(1) ? secret : null
   }
+}
 
-  /** Regular expressions can take for ever; this one is stopped, and then all of the text is secret. */
-  #own(text: string): Range[] {
-    if (this.#patterns.length === 0) return []
+/** A pattern of the user. It may take for ever; then it is stopped, and what it was to search is secret. */
+class UserPattern {
+  problem: string | null = null
+  /** For text, and for bytes that are no text, which it meets as bytes. */
+  readonly #expressions: { readonly utf8: RegExp; readonly latin1: RegExp }
+
+  constructor(source: string) {
+    const bytes = Buffer.from(source).toString('latin1')
     try {
-      if (this.#gaveUp) return [[0, text.length]]
-      const search = (): Range[] => this.#patterns.flatMap((pattern) => matches(pattern, text))
-      return runInNewContext('search()', { search }, { timeout: PATTERN_BUDGET_MS }) as Range[]
+      this.#expressions = { utf8: new RegExp(source, flags(source)), latin1: new RegExp(bytes, flags(bytes)) }
     } catch {
-      this.#gaveUp = true
-      return [[0, text.length]]
+      // Another version of Node understood it.
+      this.problem = 'a pattern of --redact is no regular expression here: everything is hidden'
+      this.#expressions = { utf8: /[^]+/g, latin1: /[^]+/g }
+    }
+  }
+
+  mark(text: string, encoding: 'utf8' | 'latin1', secret: Uint8Array): void {
+    const search = (): void => markMatches(this.#expressions[encoding], text, secret)
+    try {
+      runInNewContext('search()', { search }, { timeout: PATTERN_BUDGET_MS })
+    } catch (error) {
+      // The error is of the other context, and so no Error of ours.
+      if ((error as { code?: unknown }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+      this.problem = 'a pattern of --redact took too long: some output is hidden altogether'
+      this.#expressions.utf8.lastIndex = this.#expressions.latin1.lastIndex = 0
+      secret.fill(1)
     }
   }
 }
 
-function knownSecrets(text: string): Range[] {
+/** Where groups are is only looked up where there are any: it costs as much as the search. */
+function flags(source: string): string {
+  const groups = new RegExp(`${source}|`).exec('')?.length ?? 1
+  return groups > 1 ? 'gdm' : 'gm'
+}
+
+function markKnown(text: string, secret: Uint8Array): void {
   const lower = text.toLowerCase()
-  return KNOWN_SECRETS.filter(({ hints }) => hints.some((hint) => lower.includes(hint))).flatMap(({ pattern }) =>
-    matches(pattern, text),
-  )
+  for (const { hints, pattern } of KNOWN_SECRETS)
+    if (hints.some((hint) => lower.includes(hint))) markMatches(pattern, text, secret)
 }
 
-function matches(pattern: RegExp, text: string): Range[] {
-  return [...text.matchAll(pattern)].flatMap(({ indices: [whole, ...groups] = [] }) => {
-    const matched = groups.filter((range) => range !== undefined)
-    return matched.length > 0 || whole === undefined ? matched : [whole]
+function markMatches(pattern: RegExp, text: string, secret: Uint8Array): void {
+  for (const match of text.matchAll(pattern)) {
+    const groups = match.indices?.slice(1).filter((range) => range !== undefined) ?? []
+    if (groups.length === 0) secret.fill(1, match.index, match.index + match[0].length)
+    for (const [start, end] of groups) secret.fill(1, start, end)
+  }
+}
+
+function markCuts(text: string, cut: Cut, secret: Uint8Array): void {
+  if (cut.before) {
+    // Of a private key that began before the cut all is secret.
+    const key = /^[^]{0,65536}?-----END [A-Z ]{0,40}PRIVATE KEY/.exec(text)?.[0] ?? ''
+    const ofKey = key.includes('-----BEGIN') ? 0 : key.length
+    const line = text.indexOf('\n')
+    secret.fill(1, 0, Math.max(ofKey, Math.min(line === -1 ? text.length : line, MAX_HALF)))
+  }
+  if (cut.after) secret.fill(1, Math.max(text.trimEnd().lastIndexOf('\n') + 1, text.length - MAX_HALF))
+}
+
+/** The text in turns: what is secret and what is not. */
+function* stretches(secret: Uint8Array): Generator<[start: number, end: number, isSecret: boolean]> {
+  for (let start = 0; start < secret.length;) {
+    const isSecret = secret[start] === 1
+    const change = secret.indexOf(isSecret ? 0 : 1, start)
+    const end = change === -1 ? secret.length : change
+    yield [start, end, isSecret]
+    start = end
+  }
+}
+
+function hide(text: string, secret: Uint8Array | null): string {
+  if (secret === null) return text
+  const parts = [...stretches(secret)].map(([start, end, isSecret]) => {
+    const stretch = text.slice(start, end)
+    return isSecret ? cover(stretch, stretch.length) : stretch
   })
-}
-
-function cutWords(text: string, cut: Cut): Range[] {
-  const first = cut.before ? (/^\S*/.exec(text)?.[0].length ?? 0) : 0
-  const last = cut.after ? text.length - (/\S*$/.exec(text.slice(-MAX_CUT_WORD - 1))?.[0].length ?? 0) : text.length
-  return (
-    [
-      [0, first],
-      [last, text.length],
-    ] as const
-  ).filter(([start, end]) => end - start <= MAX_CUT_WORD)
-}
-
-function merged(ranges: readonly Range[]): Range[] {
-  const result: Range[] = []
-  for (const [start, end] of ranges.toSorted((a, b) => a[0] - b[0])) {
-    const last = result.at(-1)
-    if (last !== undefined && start <= last[1]) result[result.length - 1] = [last[0], Math.max(last[1], end)]
-    else result.push([start, end])
-  }
-  return result
-}
-
-function hide(text: string, secrets: readonly Range[]): string {
-  let result = ''
-  let read = 0
-  for (const [start, end] of secrets) {
-    result += text.slice(read, start) + cover(text.slice(start, end), end - start)
-    read = end
-  }
-  return result + text.slice(read)
+  return parts.join('')
 }
 
 const WORD = 'redacted'
@@ -148,7 +179,7 @@ function cover(secret: string, length: number): string {
 }
 
 /** A piece of a text may begin and end inside a character. */
-function wholeCharacters(content: Buffer): Range {
+function wholeCharacters(content: Buffer): [start: number, end: number] {
   let start = 0
   while (start < 3 && isContinuation(content[start])) start += 1
   let lead = content.byteLength - 1

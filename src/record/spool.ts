@@ -96,8 +96,10 @@ export class Spool {
    */
   noteFinished(event: RunFinished): void {
     const { fd } = openForAppend(join(this.directory, 'run.json'), { create: false })
+    // The command is in the first line.
+    const line = Buffer.from(`${JSON.stringify({ ...event, command: [] })}\n`)
     try {
-      fs.writeSync(fd, `${JSON.stringify(event)}\n`)
+      if (fs.writeSync(fd, line) < line.byteLength) throw new Error('the disk is full')
     } finally {
       fs.closeSync(fd)
     }
@@ -145,6 +147,7 @@ function write(path: string, text: string): void {
   }
 }
 
+/** Null for a spool whose manifest is missing or makes no sense. @throws when it cannot be read, which says nothing of it */
 export function readManifest(directory: string): RunManifest | null {
   const [line] = readLines(join(directory, 'run.json'))
   const value = line === undefined ? null : parseObject(line)
@@ -172,9 +175,9 @@ function isManifest(value: Record<string, unknown>): value is Record<string, unk
 }
 
 /** What `noteFinished` left, or null. */
-export function readFinished(directory: string): RunFinished | null {
+export function readFinished(directory: string, { command }: RunManifest): RunFinished | null {
   const event = parseEvent(readLines(join(directory, 'run.json'))[1] ?? '')
-  return event?.type === 'run.finished' ? event : null
+  return event?.type === 'run.finished' ? { ...event, command } : null
 }
 
 export function readSignal(directory: string): NodeJS.Signals | null {
@@ -192,7 +195,7 @@ function attemptPath(directory: string, attempt: number): string {
 
 /** Whole lines only: another may be on its way. */
 function readLines(path: string): string[] {
-  return (readText(path) ?? '').split('\n').slice(0, -1)
+  return (readBounded(path, MAX_MANIFEST_BYTES)?.toString('utf8') ?? '').split('\n').slice(0, -1)
 }
 
 function parseObject(text: string): Record<string, unknown> | null {

@@ -45,15 +45,20 @@ export class SpooledStream {
     }
   }
 
+  /** Some file systems tell only here that they could not take what was written. */
   close(): void {
-    if (this.#fd !== null) fs.closeSync(this.#fd)
+    const fd = this.#fd
     this.#fd = null
+    try {
+      if (fd !== null) fs.closeSync(fd)
+    } catch (error) {
+      this.error ??= error
+    }
   }
 
   #nextPart(): void {
     if (this.#fd !== null) {
-      fs.closeSync(this.#fd)
-      this.#fd = null
+      this.close()
       this.#part += 1
       if (this.#part > 2) fs.rmSync(join(this.#directory, `${this.#prefix}.${this.#part - 2}`), { force: true })
     }

@@ -54,7 +54,14 @@ export async function sweepLostRuns(home: Home, { except, now, hurry }: SweepOpt
   const recorded: string[] = []
   const problems: string[] = []
   const others = listDirectory(home.running).filter((name) => isSpoolName(name) && name !== except)
-  const claimed = others.flatMap((name) => claimIfGone(home, name, now) ?? [])
+  const claimed = others.flatMap((name) => {
+    try {
+      return claimIfGone(home, name, now) ?? []
+    } catch (error) {
+      problems.push(`${join(home.running, name)} cannot be looked at: ${messageOf(error)}`)
+      return []
+    }
+  })
   // Looked up once all are claimed: what their wrappers still wrote is there by now.
   const known = claimed.length === 0 ? new Set<string>() : recordedIds(home)
   for (const { directory, manifest } of claimed) {
@@ -84,7 +91,7 @@ function claimIfGone(home: Home, name: string, now: Date): Claimed | null {
   }
   const manifest = readManifest(path)
   if (manifest === null) {
-    if (ageOf(path, now) > ABANDONED_MS) setAside(home, name)
+    if (ageOf(path, now) > UNREACHABLE_MS) setAside(home, name)
     return null
   }
   if (claimantLives(name) || !isGone(manifest, path, now)) return null
@@ -136,7 +143,7 @@ async function recordLost(
   now: Date,
 ): Promise<void> {
   const redactor = new Redactor({ patterns: manifest.redact, known: !manifest.no_redact })
-  const event = readFinished(directory) ?? lostEvent(directory, manifest, redactor.words(manifest.command), now)
+  const event = readFinished(directory, manifest) ?? lostEvent(directory, manifest, now)
   if (!known.has(event.id)) appendEvent(home, event)
   known.add(event.id)
   try {
@@ -151,7 +158,7 @@ async function recordLost(
   fs.rmSync(gone, { recursive: true, force: true })
 }
 
-function lostEvent(directory: string, manifest: RunManifest, command: readonly string[], now: Date): RunFinished {
+function lostEvent(directory: string, manifest: RunManifest, now: Date): RunFinished {
   const signal = readSignal(directory)
   const bytes = (name: 'stdout' | 'stderr'): number =>
     attemptNumbers(directory).reduce(
@@ -171,7 +178,7 @@ function lostEvent(directory: string, manifest: RunManifest, command: readonly s
     exit_code: null,
     signal,
     attempts: Math.max(1, ...attemptNumbers(directory)),
-    command,
+    command: manifest.command,
     stdout_bytes: bytes('stdout'),
     stderr_bytes: bytes('stderr'),
     last_error: signal === null ? 'cronwrap was killed or the machine went down' : `interrupted (${signal})`,

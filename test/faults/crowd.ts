@@ -44,7 +44,9 @@ async function crowd(jobs: number, killedShare: number, { random }: Context): Pr
   await rig.run(['repair'])
   if (oracle.started().length !== CROWD && victims.length === 0)
     lost.push(`${oracle.started().length} of ${CROWD} began`)
-  return { faults: victims.length || CROWD, lost: [...lost, ...oracle.compare(TEXT)] }
+  const killed = results.filter(({ code }) => code === undefined).length
+  if (killedShare > 0 && killed < CROWD / 20) lost.push(`only ${killed} were killed in time`)
+  return { faults: killed || CROWD, lost: [...lost, ...oracle.compare(TEXT)] }
 }
 
 /** Asks the program itself over and over; it must always answer with whole JSON. */

@@ -5,7 +5,7 @@ import { onRecords, runTraced, straceUnavailable, type Call } from './trace.ts'
 
 const TEXT = 'what the job printed'
 const ERRORS = ['ENOSPC', 'EIO', 'EACCES', 'EROFS', 'EMFILE']
-const RECORDING = new Set(['write', 'writev', 'fsync', 'fdatasync', 'rename', 'link', 'openat', 'mkdir'])
+const RECORDING = 'write,writev,fsync,fdatasync,rename,link,openat,mkdir,close,unlink,rmdir,utimensat'
 
 interface Case extends Call {
   readonly error: string
@@ -20,7 +20,7 @@ async function failEachCall(earlierRuns: number, { soak }: Context): Promise<Out
   const calls = await callsOf(prepare)
   // Each call fails in each way during a soak, else in one of them, turn about.
   const cases = calls.flatMap((call, index) =>
-    ERRORS.filter((_, way) => soak || (index + way) % 3 === 0).map((error) => ({ ...call, error })),
+    ERRORS.filter((_, way) => soak || (index + way) % 4 === 0).map((error) => ({ ...call, error })),
   )
   let missed = 0
   const outcome = await eachCase(
@@ -31,7 +31,7 @@ async function failEachCall(earlierRuns: number, { soak }: Context): Promise<Out
       await using rig = createRig()
       const oracle = new Oracle(rig)
       await prepare(rig, oracle)
-      const run = await runTraced(rig, oracle.words('subject', TEXT, 3), injection(each))
+      const run = await runTraced(rig, oracle.words('subject', TEXT, 3), { inject: injection(each), watch: RECORDING })
       // The order of calls may differ a little; a call that is not of the recording may break what it likes.
       const hit = run.calls.find(({ line }) => line.includes('(INJECTED)'))
       if (hit === undefined || !onRecords(hit, rig)) {
@@ -68,8 +68,8 @@ async function callsOf(prepare: (rig: Rig, oracle: Oracle) => Promise<void>): Pr
   await using rig = createRig()
   const oracle = new Oracle(rig)
   await prepare(rig, oracle)
-  const { calls } = await runTraced(rig, oracle.words('subject', TEXT, 3))
-  return calls.filter((call) => RECORDING.has(call.name) && onRecords(call, rig))
+  const { calls } = await runTraced(rig, oracle.words('subject', TEXT, 3), { watch: RECORDING })
+  return calls.filter((call) => onRecords(call, rig))
 }
 
 export const IO_ERROR_SCENARIOS: readonly Scenario[] = [

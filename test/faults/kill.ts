@@ -48,8 +48,11 @@ async function killAtEachCall({ prepare, words }: Subject, { soak }: Context): P
       await using rig = createRig()
       const oracle = new Oracle(rig)
       await prepare(rig, oracle)
-      const { code } = await runTraced(rig, words(oracle), `${name}:signal=KILL:when=${number}`)
-      if (code !== undefined) oracle.noteSurvival('subject')
+      const run = await runTraced(rig, words(oracle), { inject: `${name}:signal=KILL:when=${number}` })
+      for (const key of ['subject', 'sweeper']) {
+        if (run.code !== undefined) oracle.noteSurvival(key)
+        else oracle.noteKnown(key, { end: hasDone(run.calls, END), output: hasDone(run.calls, OUTPUT) })
+      }
       await oracle.quiet()
       oracle.letTimePass()
       const after = await rig.run(oracle.words('after', TEXT, 0))
@@ -58,6 +61,14 @@ async function killAtEachCall({ prepare, words }: Subject, { soak }: Context): P
       return [...told, ...oracle.compare(TEXT)]
     },
   )
+}
+
+/** The write of how the run ended, and of what it printed: once done, neither may be lost. */
+const END = /^write\(\d+<[^>]*\/[0-9a-f-]{36}\/run\.json>/
+const OUTPUT = /^write\(\d+<[^>]*\/1\.stdout\.0>/
+
+function hasDone(calls: readonly Call[], what: RegExp): boolean {
+  return calls.some(({ line }) => what.test(line) && /= \d+$/.test(line))
 }
 
 /** The calls of an undisturbed run. Only a soak tries those, too, with which Node itself starts. */

@@ -4,7 +4,7 @@ import { processesOf, until, type Rig } from '../support/rig.ts'
 
 /**
  * What really happened, told by the jobs themselves: each writes to a list of its own, outside the
- * base directory, when it starts and when it has printed. Nothing here uses a line of cronwrap.
+ * base directory, when it starts and when it has printed. The record is read with nothing of cronwrap but the names of its files.
  */
 export class Oracle {
   readonly #rig: Rig
@@ -12,6 +12,8 @@ export class Oracle {
   readonly #script: string
   /** Run ids whose wrapper came back by itself, and whether it told of trouble. */
   readonly #survived = new Map<string, { readonly warned: boolean }>()
+  /** Run id to what its killed wrapper had put down. */
+  readonly #known = new Map<string, Known>()
 
   constructor(rig: Rig) {
     this.#rig = rig
@@ -45,8 +47,10 @@ export class Oracle {
       const [runId = '', job = '', what, code, key = ''] = line.split(' ')
       if (what !== 'started') return []
       const survival = this.#survived.get(runId)
-      const whole = survival?.warned === false && printed.has(runId)
-      return [{ runId, job, key, code: Number(code), survived: survival !== undefined, whole }]
+      const known = this.#known.get(runId)
+      const whole = (survival?.warned === false && printed.has(runId)) || known?.output === true
+      const endKnown = survival !== undefined || known?.end === true
+      return [{ runId, job, key, code: Number(code), endKnown, whole }]
     })
   }
 
@@ -54,6 +58,11 @@ export class Oracle {
   noteSurvival(key: string, warned = false): void {
     for (const run of this.started())
       if (run.key === key && !this.#survived.has(run.runId)) this.#survived.set(run.runId, { warned })
+  }
+
+  /** Call for runs whose wrapper was killed: what it had put down by then must be on record. */
+  noteKnown(key: string, known: Known): void {
+    for (const run of this.started()) if (run.key === key) this.#known.set(run.runId, known)
   }
 
   /** Until no process of the rig is left, whose output could still come. */
@@ -102,13 +111,19 @@ export class Oracle {
   }
 }
 
+interface Known {
+  readonly end: boolean
+  readonly output: boolean
+}
+
 export interface StartedRun {
   readonly runId: string
   readonly job: string
   /** By which the test knows the run: the job, unless it said otherwise. */
   readonly key: string
   readonly code: number
-  readonly survived: boolean
+  /** How it ended must be there. */
+  readonly endKnown: boolean
   /** All of its output must be there. */
   readonly whole: boolean
 }
@@ -217,7 +232,7 @@ function compareRun(run: StartedRun, text: string, { runs, logged }: Recorded): 
   if (events.length > 1) return [`${name} is in the journal ${events.length} times`]
   const problems: string[] = []
   const ended = event.reason === 'exit' && event.exit_code === run.code
-  const killed = ['lost', 'interrupted', 'signal'].includes(event.reason) && !run.survived
+  const killed = ['lost', 'interrupted', 'signal'].includes(event.reason) && !run.endKnown
   if (!ended && !killed)
     problems.push(`${name} ended with ${run.code}; on record is ${event.reason} ${event.exit_code}`)
   const outputs = logged.get(run.runId) ?? []

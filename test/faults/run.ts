@@ -36,14 +36,17 @@ const { values } = parseArgs({
 async function main(): Promise<void> {
   const chosen = SCENARIOS.filter(({ name }) => name.toLowerCase().includes((values.only ?? '').toLowerCase()))
   const rounds = Number(values.rounds ?? (values.soak ? 10 : 1))
-  let [passed, failed] = [0, 0]
+  if (!Number.isInteger(Number(values.seed))) throw new Error(`--seed ${values.seed} is not a whole number`)
+  let [passed, failed, skipped] = [0, 0, 0]
   for (let round = 0; round < rounds; round++) {
     for (const scenario of chosen) {
       const ok = await runOne(scenario, Number(values.seed) + round)
       if (ok === true) passed += 1
       if (ok === false) failed += 1
+      if (ok === null) skipped += 1
     }
   }
+  if (skipped > 0) process.stdout.write(`${skipped} skipped: this machine cannot run them\n`)
   process.stdout.write(`${passed} passed, ${failed} failed\n`)
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1
 }
@@ -68,7 +71,10 @@ async function runOne({ name, unavailable, run }: Scenario, seed: number): Promi
     `${String(faults).padStart(5)} faults  ${String(lost.length).padStart(2)} lost  ${seconds.padStart(6)} s`,
   )
   for (const each of lost.slice(0, 20)) process.stdout.write(`        ${each}\n`)
-  if (!ok) process.stdout.write(`        again: npm run test:faults -- --seed ${seed} --only '${name}'\n`)
+  if (!ok)
+    process.stdout.write(
+      `        again: npm run test:faults -- --seed ${seed}${values.soak ? ' --soak' : ''} --rounds 1 --only '${name}'\n`,
+    )
   return ok
 }
 

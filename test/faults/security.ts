@@ -51,12 +51,13 @@ const PLANTED = [
   'state/planted.json',
 ] as const
 
-async function plantedCase(name: string): Promise<string[]> {
+/** @param leadsTo a file that is there, or one that is not */
+async function plantedCase([name, leadsTo]: readonly [string, 'victim' | 'nowhere']): Promise<string[]> {
   await using rig = createRig()
   const victim = rig.write('victim', 'not yours\n', 0o644)
   const path = join(rig.home.base, name)
   fs.mkdirpSync(join(path, '..'))
-  fs.symlinkSync(victim, path)
+  fs.symlinkSync(rig.path(leadsTo), path)
   const run = await rig.run(['--job', 'planted', '--', 'sh', '-c', 'echo job; exit 3'])
   await rig.run(['delivery', 'planted', '1'])
   await rig.run(['state', 'set', 'planted', '{"a":1}'])
@@ -64,27 +65,16 @@ async function plantedCase(name: string): Promise<string[]> {
   return [
     ...(run.code === 3 && run.stdout === 'job\n' ? [] : [`the job: ${run.code} ${run.stdout}`]),
     ...(run.stderr.split('\n').length <= 2 ? [] : [`stderr holds ${run.stderr}`]),
-    ...(fs.readFileSync(victim, 'utf8') === 'not yours\n' ? [] : [`what it leads to was changed`]),
+    ...(fs.readFileSync(victim, 'utf8') === 'not yours\n' ? [] : ['what it leads to was changed']),
+    ...(fs.existsSync(rig.path('nowhere')) ? ['what it leads to was made'] : []),
   ]
 }
 
-const ESCAPES = [
-  '../escaped',
-  '..',
-  '/tmp/escaped',
-  'a/b',
-  '.hidden',
-  'a\\u0000b',
-  'x'.repeat(129),
-  'a b',
-  '~',
-  '$(touch escaped)',
-]
+const ESCAPES = ['../escaped', '..', '/tmp/escaped', 'a/b', '.hidden', 'x'.repeat(129), 'a b', '~', '$(touch escaped)']
 
 /** A name from outside can never become a path beyond the base directory. */
-async function escapeCase(id: string): Promise<string[]> {
+async function escapeCase(name: string): Promise<string[]> {
   await using rig = createRig()
-  const name = id.replace('\\u0000', '\u0001')
   fs.outputJsonSync(rig.home.config, { jobs: { [name]: { timeout: '1s' } } })
   await rig.run(['--job', 'known', '--', 'true'])
   const before = outside(rig)
@@ -127,6 +117,12 @@ function outside(rig: Rig): string[] {
   return [
     ...fs.readdirSync(rig.directory),
     ...fs.readdirSync(rig.home.base),
+    // Jobs of other names than these could only come from the id.
+    ...[rig.home.logs, rig.home.state].flatMap((path) =>
+      fs.existsSync(path)
+        ? fs.readdirSync(path).filter((file) => !/^(?:\.?cron-|known\.|true\.|\.running|\.cron)/.test(file))
+        : [],
+    ),
     ...fs.readdirSync('/tmp').filter((name) => name === 'escaped'),
   ]
 }
@@ -174,7 +170,22 @@ export const SECURITY_SCENARIOS: readonly Scenario[] = [
     name: 'private whatever the umask',
     run: () => eachCase(['000', '022', '077', '0777'], 2, (umask) => `umask ${umask}`, umaskCase),
   },
-  { name: 'symlinks planted where files are written', run: () => eachCase(PLANTED, 2, String, plantedCase) },
+  {
+    name: 'symlinks planted where files are written',
+    run: () =>
+      eachCase(
+        PLANTED.flatMap(
+          (name) =>
+            [
+              [name, 'victim'],
+              [name, 'nowhere'],
+            ] as const,
+        ),
+        4,
+        String,
+        plantedCase,
+      ),
+  },
   {
     name: 'names that would lead out of the base directory',
     run: () => eachCase(ESCAPES, 2, (id) => JSON.stringify(id), escapeCase),

@@ -21,12 +21,13 @@ export function straceUnavailable(): string | null {
 /**
  * Runs the program under strace(1), which traces the main thread only: that is where all of the
  * recording is done, and neither the job nor a worker thread is hit.
- * @param inject as after `-e inject=`; none to look only
+ * @param options.inject as after `-e inject=`; none to look only
+ * @param options.watch the calls that are listed
  */
 export async function runTraced(
   rig: Rig,
   words: readonly string[],
-  inject?: string,
+  { inject, watch = CHANGING_CALLS }: { readonly inject?: string; readonly watch?: string } = {},
 ): Promise<Finished & { calls: Call[] }> {
   const trace = rig.path(`trace-${Math.random()}`)
   const flags = [
@@ -36,7 +37,7 @@ export async function runTraced(
     '-s',
     '0',
     '-e',
-    `trace=${CHANGING_CALLS}`,
+    `trace=${watch}`,
     ...(inject === undefined ? [] : ['-e', `inject=${inject}`]),
   ]
   const result = await rig.spawn('strace', [...flags, process.execPath, BIN, ...words])

@@ -61,7 +61,10 @@ function delivery(
 }
 
 function placed(events: readonly JobEvent[], segment = 's'): PlacedEvent[] {
-  return events.map((event, index) => ({ event, position: { sequence: 1, segment, offset: (index + 1) * 100 } }))
+  return events.map((event, index) => ({
+    event,
+    position: { sequence: 1, segment, offset: (index + 1) * 100, check: '00000000' },
+  }))
 }
 
 const foldAll = (events: readonly JobEvent[]): Summary => fold(EMPTY, placed(events))
@@ -190,7 +193,7 @@ describe('events and positions', () => {
         expect(parseEvent(serializeEvent(event).toString().trimEnd())).toEqual(event)
       }),
     )
-    const position = { sequence: 12, segment: '01900000-abc', offset: 4096 }
+    const position = { sequence: 12, segment: '01900000-abc', offset: 4096, check: '0badcafe' }
     expect(parsePosition(formatPosition(position))).toEqual(position)
   })
 
