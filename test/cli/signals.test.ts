@@ -346,6 +346,26 @@ test('15: an end that the wrapper knew is recorded as it was, also where a torn 
   expect(rig.summary()['torn']).toMatchObject({ total_runs: 1, last_exit_code: 7, last_reason: 'exit' })
 })
 
+test('a spool whose run.json makes no sense is kept aside after a while, and told of', async () => {
+  await using rig = createRig()
+  const child = rig.start(['--job', 'torn', '--', 'sh', '-c', 'echo up; sleep 60'], { detached: true })
+  await until('it is up', () => printed(rig) === 1)
+  kill(-(child.pid ?? 0), 'SIGKILL')
+  await child
+  const [id = ''] = rig.running()
+  const spool = `${rig.home.running}/${id}`
+  fs.writeFileSync(`${spool}/run.json`, '{"run_id": "')
+  await rig.run(['repair'])
+  expect(rig.running()).toEqual([id])
+  const then = new Date(Date.now() - 11 * 60_000)
+  for (const name of fs.readdirSync(spool)) fs.utimesSync(`${spool}/${name}`, then, then)
+  fs.utimesSync(spool, then, then)
+  await rig.run(['repair'])
+  expect(rig.running()).toEqual([])
+  expect(fs.readFileSync(`${rig.home.logs}/${id}.corrupt/1.stdout.0`, 'utf8')).toBe('up\n')
+  expect(fs.readFileSync(`${rig.home.logs}/cronwrap.log`, 'utf8')).toContain(`run ${id} cannot be recorded`)
+})
+
 const STUCK = `
 import os, signal, subprocess, sys, time
 reader, writer = os.pipe()
