@@ -10,5 +10,7 @@ export const COMMAND_NAMES: readonly string[] = [
   'record',
   'repair',
   'state',
+  'doctor',
+  'openclaw',
   'help',
 ]

@@ -4,7 +4,9 @@ import { readWords } from './argv.ts'
 import { HOME_FLAG, type Command } from './command.ts'
 import { alertsCommand } from './commands/alerts.ts'
 import { deliveryCommand } from './commands/delivery.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { logsCommand } from './commands/logs.ts'
+import { openclawCommand } from './commands/openclaw.ts'
 import { recordCommand } from './commands/record.ts'
 import { repairCommand } from './commands/repair.ts'
 import { runsCommand } from './commands/runs.ts'
@@ -24,6 +26,8 @@ const COMMANDS: readonly Command[] = [
   summaryCommand,
   repairCommand,
   stateCommand,
+  doctorCommand,
+  openclawCommand,
 ]
 
 const HELP_FLAG = { takesValue: false, short: 'h', description: 'Print this help' }

@@ -1,0 +1,159 @@
+import { deliveryStatusOf } from '../openclaw/mirror-delivery.ts'
+import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
+import { recordedRunOf, type OpenclawRun } from '../openclaw/openclaw-run.ts'
+import { findWrapped } from '../openclaw/wrapped-command.ts'
+import { isUndelivered } from '../record/alerts.ts'
+import type { RunFinished } from '../record/event.ts'
+import { describeEnd } from '../record/outcome-text.ts'
+import type { SummaryEntry } from '../record/summary.ts'
+import type { Finding } from './finding.ts'
+
+/** What is known of one job, here and at OpenClaw. */
+export interface JobFacts {
+  readonly job: string
+  readonly entry: SummaryEntry | null
+  /** Oldest first. */
+  readonly recorded: readonly RunFinished[]
+  readonly isRunning: boolean
+  readonly openclaw: OpenclawFacts | null
+  readonly now: Date
+}
+
+export interface OpenclawFacts {
+  /** Null when it has no such job. */
+  readonly job: OpenclawJob | null
+  /** Newest first. */
+  readonly runs: readonly OpenclawRun[]
+}
+
+type Told = readonly [id: string, severity: Finding['severity'], seen: string, means: string, next: string]
+
+/** Did the script run, how did it end, was its message sent, does OpenClaw agree. Pure. */
+export function checkJob(facts: JobFacts): Finding[] {
+  const told = [...checkRuns(facts), ...checkDelivery(facts), ...checkAgreement(facts)]
+  return told.map(([id, severity, seen, means, next]) => ({ id, severity, job: facts.job, seen, means, next }))
+}
+
+function checkRuns({ job, entry, isRunning, openclaw }: JobFacts): Told[] {
+  if (entry === null || entry.last_run === null) {
+    if (isRunning || openclaw?.job === null) return []
+    const means =
+      'no run of it has ended under cronwrap; if it should have, its command is not wrapped or never started'
+    return [
+      [
+        'never-ran',
+        'warning',
+        'nothing is on record',
+        means,
+        openclaw === null ? 'crontab -l' : 'cronwrap openclaw lint',
+      ],
+    ]
+  }
+  if (entry.last_status !== 'error') return []
+  const end = describeEnd({
+    reason: entry.last_reason ?? 'exit',
+    exit_code: entry.last_exit_code,
+    signal: entry.last_signal,
+  })
+  const seen = `the last run ended with ${end}, the ${ordinal(entry.consecutive_errors)} failure in a row`
+  const look = `cronwrap logs ${job} --failed`
+  if (entry.last_reason === 'lost') {
+    const means = 'cronwrap itself was killed, or the machine went down; the output so far is in the log'
+    return [['run-lost', 'error', seen, means, look]]
+  }
+  const means = entry.last_error ?? 'it said nothing'
+  return [['run-failed', 'error', seen, means, look]]
+}
+
+function ordinal(count: number): string {
+  const last = count % 10
+  const ending =
+    Math.floor((count % 100) / 10) === 1 ? 'th' : last === 1 ? 'st' : last === 2 ? 'nd' : last === 3 ? 'rd' : 'th'
+  return `${count}${ending}`
+}
+
+function checkDelivery({ job, entry, now }: JobFacts): Told[] {
+  if (entry === null) return []
+  const delivery = entry.last_delivery
+  if (entry.consecutive_delivery_failures > 0 && delivery !== null) {
+    const seen = `the last delivery failed: ${delivery.error ?? 'no reason was given'}`
+    return [
+      [
+        'delivery-failed',
+        'error',
+        seen,
+        'the script ran; the channel did not take its message',
+        `cronwrap logs ${job}`,
+      ],
+    ]
+  }
+  if (!isUndelivered(entry, now)) return []
+  const means = 'the script is not the problem: whoever sends its message did not, or did not record it'
+  return [
+    [
+      'undelivered',
+      'error',
+      'the run succeeded, no delivery was recorded',
+      means,
+      `cronwrap delivery --from-openclaw ${job}`,
+    ],
+  ]
+}
+
+function checkAgreement({ job, entry, recorded, isRunning, openclaw }: JobFacts): Told[] {
+  if (openclaw === null) return []
+  if (openclaw.job === null) return []
+  const [latest] = openclaw.runs
+  if (latest === undefined) return []
+  const run = recordedRunOf(latest, recorded)
+  const id = openclaw.job.id
+  if (run === null) return isRunning ? [] : neverStarted(openclaw.job, latest, id)
+  return [...contradiction(job, latest, run), ...missingId(job, entry, latest, run)]
+}
+
+function neverStarted(job: OpenclawJob, latest: OpenclawRun, id: string): Told[] {
+  if (job.payload === 'command' && findWrapped(job) === null) {
+    const means = 'nothing of it is on record here'
+    return [['not-wrapped', 'warning', 'the job does not run under cronwrap', means, 'cronwrap openclaw lint']]
+  }
+  const seen = `OpenClaw ran the job (${latest.status}${latest.error === null ? '' : `: ${latest.error}`}) but the command never started`
+  const means =
+    job.payload === 'command'
+      ? 'cronwrap or the command was not found: see its PATH'
+      : 'the agent answered without running the command'
+  return [['command-never-started', 'error', seen, means, `openclaw cron runs ${id}`]]
+}
+
+function contradiction(job: string, latest: OpenclawRun, run: RunFinished): Told[] {
+  const look = `cronwrap logs ${job} --run ${run.run_id}`
+  if (latest.status === 'ok' && run.status === 'error') {
+    const ended =
+      run.reason === 'exit' ? `the command exited ${run.exit_code}` : `the command ended with ${describeEnd(run)}`
+    const means = 'what was told to the user is not what happened: an agent turn loses the exit code'
+    return [['openclaw-ok-command-failed', 'error', `OpenClaw says ok, ${ended}`, means, look]]
+  }
+  if (latest.status === 'error' && run.status === 'success') {
+    const seen = `OpenClaw says ${latest.error ?? 'error'}, the command succeeded`
+    const means = 'the work is done; what came after it, mostly the delivery, failed'
+    return [['openclaw-error-command-ok', 'error', seen, means, `openclaw cron runs ${latest.jobId}`]]
+  }
+  if (latest.error !== null && /timed out/.test(latest.error)) {
+    const means = 'its output is lost there and nothing was sent; a --timeout below that of OpenClaw avoids it'
+    return [['openclaw-timeout', 'warning', `OpenClaw ended it: ${latest.error}`, means, 'cronwrap openclaw lint']]
+  }
+  return []
+}
+
+function missingId(job: string, entry: SummaryEntry | null, latest: OpenclawRun, run: RunFinished): Told[] {
+  const known = entry?.last_delivery?.run_id === run.run_id
+  if (known || run.status === 'error') return []
+  const status = deliveryStatusOf(latest)
+  const mirror = `cronwrap delivery --from-openclaw ${job}`
+  if (status === 'delivered') {
+    const means = 'OpenClaw keeps no message id, so nobody can look the message up'
+    return [['delivered-without-id', 'warning', "delivered by OpenClaw's account, no message id", means, mirror]]
+  }
+  if (status !== 'failed') return []
+  const seen = `OpenClaw could not deliver it: ${latest.deliveryError ?? 'no reason was given'}`
+  return [['openclaw-not-delivered', 'error', seen, 'the script ran; the channel did not take its message', mirror]]
+}

@@ -1,0 +1,200 @@
+import * as fs from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
+import { formatDuration } from '../platform/duration.ts'
+import { quoteCommand } from '../record/outcome-text.ts'
+import { effectiveTimeoutSeconds, type OpenclawJob } from './openclaw-job.ts'
+import { findWrapped, isShell, splitWords, wordsOf } from './wrapped-command.ts'
+
+export interface LintFinding {
+  /** What was seen, in this job. */
+  readonly seen: string
+  /** Why that is a problem. */
+  readonly why: string
+  /** The command that mends it; what only you know stands in angle brackets. */
+  readonly fix: string
+}
+
+export interface Rule {
+  /** Never changes: people silence rules by it. */
+  readonly id: string
+  readonly severity: 'error' | 'warning'
+  readonly check: (job: OpenclawJob, context: LintContext) => LintFinding | null
+}
+
+export interface LintContext {
+  /** Channels for which some job names an account. */
+  readonly channelsWithAccounts: ReadonlySet<string>
+  /** The jobs are those of this machine, so their files must be here. */
+  readonly isLocal: boolean
+}
+
+const LEAST_TIMEOUT_SECONDS = 180
+const LONG_LINE = 120
+const INLINE = /\b(?:python[\d.]*|node|perl|ruby|php)\s+-[ce]\b/
+
+function edit(job: OpenclawJob, ...words: string[]): string {
+  return quoteCommand(['openclaw', 'cron', 'edit', job.id, ...words])
+}
+
+const runsSomething = ({ payload }: OpenclawJob): boolean => payload === 'command' || payload === 'agentTurn'
+
+function rule(id: string, severity: Rule['severity'], check: Rule['check']): Rule {
+  return { id, severity, check }
+}
+
+/** The original framework's rules, and what running against the real OpenClaw taught. */
+export const RULES: readonly Rule[] = [
+  rule('delivery-channel', 'error', (job) => {
+    const { mode, channel } = job.delivery
+    if (mode !== 'announce' || (channel !== null && channel !== 'last')) return null
+    return {
+      seen: channel === null ? 'delivery.channel is missing' : 'delivery.channel is "last"',
+      why: 'the message goes to whatever chat was used last, or nowhere',
+      fix: edit(job, '--channel', '<channel>'),
+    }
+  }),
+  rule('delivery-to', 'error', (job) => {
+    if (job.delivery.mode !== 'announce' || job.delivery.to !== null) return null
+    const why = 'without a recipient the message may reach nobody'
+    return { seen: 'delivery.to is missing', why, fix: edit(job, '--to', '<chat id>') }
+  }),
+  rule('delivery-account', 'warning', (job, { channelsWithAccounts }) => {
+    const { mode, channel, accountId } = job.delivery
+    if (mode !== 'announce' || accountId !== null || channel === null || !channelsWithAccounts.has(channel)) return null
+    return {
+      seen: `delivery.accountId is missing, and other jobs name one for ${channel}`,
+      why: 'with several accounts the wrong one may send it',
+      fix: edit(job, '--account', '<account id>'),
+    }
+  }),
+  rule('timeout-short', 'error', (job) => {
+    const { timeoutSeconds } = job
+    if (!runsSomething(job) || timeoutSeconds === null || timeoutSeconds === 0) return null
+    if (timeoutSeconds >= LEAST_TIMEOUT_SECONDS) return null
+    return {
+      seen: `timeoutSeconds is ${timeoutSeconds}`,
+      why: `jobs that wait for a model or a network need ${LEAST_TIMEOUT_SECONDS} or more`,
+      fix: edit(job, '--timeout-seconds', String(LEAST_TIMEOUT_SECONDS)),
+    }
+  }),
+  rule('inline-logic', 'error', (job) => {
+    const seen = inlineLogic(job)
+    if (seen === null) return null
+    const why = 'logic in a job cannot be tested, logged or reused; one job is one script'
+    return { seen, why, fix: rewrap(job, ['python3', '/path/to/script.py']) }
+  }),
+  rule('not-wrapped', 'warning', (job) => {
+    if (findWrapped(job) !== null || !runsCommand(job)) return null
+    return {
+      seen: 'the command does not run under cronwrap',
+      why: 'its exit code, output and delivery are on no record but what OpenClaw keeps for a week',
+      fix: rewrap(job, job.payload === 'command' ? plainCommand(job) : ['python3', '/path/to/script.py']),
+    }
+  }),
+  rule('login-shell', 'warning', (job) => {
+    if (job.payload !== 'command' || !isShell(job.argv) || !(job.argv[1] ?? '').includes('l')) return null
+    return {
+      seen: `it runs as ${job.argv.slice(0, 2).join(' ')}`,
+      why: 'a login shell resets PATH on Debian and others, whatever the job sets: programs are not found',
+      fix: edit(job, '--command-argv', JSON.stringify(splitWords(job.argv[2] ?? ''))),
+    }
+  }),
+  rule('best-effort', 'warning', (job) => {
+    if (!job.delivery.bestEffort) return null
+    const why = 'a message that could not be sent counts as success'
+    return { seen: 'delivery.bestEffort is on', why, fix: edit(job, '--no-best-effort-deliver') }
+  }),
+  rule('no-failure-route', 'warning', (job) => {
+    if (job.hasFailureRoute || !runsSomething(job)) return null
+    return {
+      seen: 'no alert, no failure destination and no chat to announce to',
+      why: 'it can fail for weeks and nobody hears of it',
+      fix: edit(job, '--failure-alert', '--failure-alert-channel', '<channel>', '--failure-alert-to', '<chat id>'),
+    }
+  }),
+  rule('own-timeout', 'error', (job) => {
+    const wrapped = findWrapped(job)
+    const limit = effectiveTimeoutSeconds(job)
+    if (wrapped === null || limit === null) return null
+    if (wrapped.timeoutMs !== null && wrapped.timeoutMs > 0 && wrapped.timeoutMs < limit * 1000) return null
+    const own =
+      wrapped.timeoutMs === null ? 'cronwrap has no --timeout' : `cronwrap has ${formatDuration(wrapped.timeoutMs)}`
+    return {
+      seen: `${own}, OpenClaw ends it after ${formatDuration(limit * 1000)}`,
+      why: 'when OpenClaw ends a job its output is lost and nothing is sent',
+      fix: rewrap(job, wrapped.command),
+    }
+  }),
+  rule('auto-disabled', 'error', (job) => {
+    if (job.autoDisabled === null) return null
+    const why = 'OpenClaw stopped it after failures, and the plain list no longer shows it'
+    return { seen: `disabled by OpenClaw: ${job.autoDisabled}`, why, fix: edit(job, '--enable') }
+  }),
+  rule('failure-notice', 'warning', (job) => {
+    if (job.failureNotice !== 'not-delivered' && job.failureNotice !== 'unknown') return null
+    const why = 'the alert about its last failure may not have arrived either'
+    return {
+      seen: `the last failure notice: ${job.failureNotice}`,
+      why,
+      fix: edit(job, '--failure-alert-to', '<chat id>'),
+    }
+  }),
+  rule('script-missing', 'error', (job, { isLocal }) => {
+    const missing = isLocal ? missingScript(job) : null
+    if (missing === null) return null
+    const why = 'the job cannot run'
+    return { seen: `${missing} does not exist`, why, fix: rewrap(job, ['python3', '/path/to/script.py']) }
+  }),
+]
+
+function inlineLogic(job: OpenclawJob): string | null {
+  if (job.payload === 'command') {
+    const line = isShell(job.argv) ? (job.argv[2] ?? '') : job.argv.join(' ')
+    if (INLINE.test(line)) return `it holds code: ${INLINE.exec(line)?.[0] ?? ''} …`
+    const shell = isShell(job.argv) && (line.length > LONG_LINE || /\n|;|&&|\|\|/.test(line))
+    return shell ? `it is a shell script of ${line.length} characters` : null
+  }
+  if (job.payload !== 'agentTurn') return null
+  if (INLINE.test(job.message)) return `the message holds code: ${INLINE.exec(job.message)?.[0] ?? ''} …`
+  return /^```(?:python|py|js|javascript|ts|bash|sh)\b/m.test(job.message) ? 'the message holds a block of code' : null
+}
+
+/** A message that only talks needs no wrapper. */
+function runsCommand({ payload, message }: OpenclawJob): boolean {
+  if (payload === 'command') return true
+  return payload === 'agentTurn' && /\b(?:python[\d.]*|node|bash|sh)\s+\S|\S+\.(?:py|sh|js|ts)\b/.test(message)
+}
+
+function plainCommand({ argv }: OpenclawJob): readonly string[] {
+  return isShell(argv) ? splitWords(argv[2] ?? '') : argv
+}
+
+/** The same job under cronwrap, its own timeout below OpenClaw's. */
+function rewrap(job: OpenclawJob, command: readonly string[]): string {
+  const limit = effectiveTimeoutSeconds(job) ?? 900
+  const own = Math.max(1, Math.min(limit - 10, Math.floor(limit * 0.95)))
+  const name = findWrapped(job)?.job ?? job.name
+  const argv = [
+    'cronwrap',
+    '--job',
+    name,
+    '--timeout',
+    `${own}s`,
+    '--kill-after',
+    '5s',
+    '--on-failure-line',
+    '--',
+    ...command,
+  ]
+  if (job.payload === 'agentTurn') return `in the message, have it run: ${quoteCommand(argv)}`
+  return edit(job, '--command-argv', JSON.stringify(argv))
+}
+
+function missingScript(job: OpenclawJob): string | null {
+  const words = findWrapped(job)?.command ?? (job.payload === 'command' ? wordsOf(job) : [])
+  const script = words.find((word) => /\.(?:py|sh|js|mjs|cjs|ts|rb|pl|php)$/.test(word) && !word.startsWith('-'))
+  if (script === undefined) return null
+  if (!isAbsolute(script) && job.cwd === null) return null
+  const path = resolve(job.cwd ?? '/', script)
+  return fs.existsSync(path) ? null : path
+}

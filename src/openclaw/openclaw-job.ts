@@ -1,0 +1,101 @@
+import { askOpenclaw, field, listIn, numberField, textField, type Answer } from './openclaw-cli.ts'
+
+/** What cronwrap looks at of an OpenClaw job, whichever version wrote it. */
+export interface OpenclawJob {
+  readonly id: string
+  readonly name: string
+  readonly enabled: boolean
+  /** `command`, `agentTurn`, `systemEvent`, `script`, … */
+  readonly payload: string
+  readonly argv: readonly string[]
+  readonly message: string
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string | null
+  readonly timeoutSeconds: number | null
+  readonly delivery: {
+    /** `none`, `announce` or `webhook`. */
+    readonly mode: string
+    readonly channel: string | null
+    readonly to: string | null
+    readonly accountId: string | null
+    readonly bestEffort: boolean
+  }
+  /** Somebody is told when it fails: an alert, a failure destination, or the chat that gets its messages. */
+  readonly hasFailureRoute: boolean
+  /** Why OpenClaw disabled it by itself; null when it did not. */
+  readonly autoDisabled: string | null
+  /** How the notice of the last failure fared, where there was one. */
+  readonly failureNotice: string | null
+}
+
+/** OpenClaw gives these to a command and a turn of an agent that name no timeout. */
+const DEFAULT_TIMEOUT_SECONDS: Record<string, number> = { command: 600, agentTurn: 3600, script: 300 }
+
+/** Null for what is no job. Versions to 2026.1.30 keep the delivery in the payload. */
+export function readJob(value: unknown): OpenclawJob | null {
+  const id = textField(value, 'id') ?? textField(value, 'jobId')
+  if (id === null) return null
+  const payload = field(value, 'payload')
+  const delivery = field(value, 'delivery') ?? payload
+  const autoDisabled = field(value, 'state', 'autoDisabled')
+  const target = readDelivery(delivery)
+  return {
+    id,
+    name: textField(value, 'name') ?? id,
+    enabled: field(value, 'enabled') !== false,
+    payload: textField(payload, 'kind') ?? 'unknown',
+    argv: listIn(field(payload, 'argv')).map(String),
+    message: textField(payload, 'message') ?? textField(payload, 'text') ?? '',
+    env: readEnv(field(payload, 'env')),
+    cwd: textField(payload, 'cwd'),
+    timeoutSeconds: numberField(payload, 'timeoutSeconds'),
+    delivery: target,
+    hasFailureRoute: hasFailureRoute(value, target),
+    autoDisabled: autoDisabled === undefined ? null : (textField(autoDisabled, 'reason') ?? 'unknown'),
+    failureNotice: textField(value, 'state', 'lastFailureNotificationDeliveryStatus'),
+  }
+}
+
+/** How long OpenClaw lets it run, in seconds; null for ever. */
+export function effectiveTimeoutSeconds({ timeoutSeconds, payload }: OpenclawJob): number | null {
+  const seconds = timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS[payload] ?? null
+  return seconds === 0 ? null : seconds
+}
+
+function readDelivery(value: unknown): OpenclawJob['delivery'] {
+  const old = field(value, 'deliver')
+  const mode = textField(value, 'mode') ?? (old === undefined ? null : old === true ? 'announce' : 'none')
+  return {
+    mode: mode ?? (textField(value, 'channel') === null && textField(value, 'to') === null ? 'none' : 'announce'),
+    channel: textField(value, 'channel'),
+    to: textField(value, 'to') ?? numberField(value, 'to')?.toString() ?? null,
+    accountId: textField(value, 'accountId'),
+    bestEffort: field(value, 'bestEffort') === true || field(value, 'bestEffortDeliver') === true,
+  }
+}
+
+function hasFailureRoute(job: unknown, { mode, to }: OpenclawJob['delivery']): boolean {
+  const alert = field(job, 'failureAlert')
+  if (alert === false) return false
+  const destination = field(job, 'delivery', 'failureDestination')
+  return typeof alert === 'object' || typeof destination === 'object' || (mode === 'announce' && to !== null)
+}
+
+function readEnv(value: unknown): Record<string, string> {
+  if (typeof value !== 'object' || value === null) return {}
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, text]) => (typeof text === 'string' ? [[key, text]] : [])),
+  )
+}
+
+/** The jobs in an answer of `cron list`, or in a jobs file of any version. OpenClaw's own are left out. */
+export function readJobs(value: unknown): OpenclawJob[] {
+  return listIn(value, 'jobs')
+    .map(readJob)
+    .filter((job) => job !== null)
+    .filter(({ payload }) => payload !== 'heartbeat')
+}
+
+export async function listJobs(): Promise<Answer> {
+  return askOpenclaw(['cron', 'list', '--all', '--json'])
+}
