@@ -21,7 +21,7 @@ test('the skill has the frontmatter that OpenClaw accepts', () => {
   const description = /^description: (.*)$/m.exec(frontmatter)?.[1] ?? ''
   expect(description.length).toBeGreaterThan(20)
   expect(description.length).toBeLessThan(160)
-  expect(frontmatter.replaceAll(/\s+/g, ' ')).toMatch(/"bins": ?\[ ?"cronwrap" ?\]/)
+  expect(frontmatter.replaceAll(/\s+/g, ' ')).toMatch(/'requires': \{ 'bins': \['cronwrap'\] \}/)
 })
 
 test('every command and option of ours in the skill exists', async () => {
