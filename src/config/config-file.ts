@@ -24,12 +24,16 @@ export function readConfigFile(path: string, warnings: string[]): ConfigFile {
   const jobs = new Map<string, Settings>()
   if (root === null) return { defaults: hidingAll(path), jobs }
   let defaults: Settings = new Map()
+  const misplaced: Settings = new Map()
   for (const [key, value] of Object.entries(root)) {
     if (key === 'defaults') defaults = readSettings(value, `${path}: defaults`, warnings)
     else if (key === 'jobs') readJobs(value, path, jobs, warnings)
-    else warnings.push(`${path}: unknown key ${JSON.stringify(key)} is ignored`)
+    else {
+      warnings.push(`${path}: unknown key ${JSON.stringify(key)} is ignored; settings stand under "defaults" or "jobs"`)
+      if (RUN_OPTIONS.get(key)?.whenBad !== undefined) misplaced.set(key, { value: UNUSABLE, where: `${path}: ${key}` })
+    }
   }
-  return { defaults, jobs }
+  return { defaults: new Map([...misplaced, ...defaults]), jobs }
 }
 
 /** Null for a file that cannot be used and seems to say what must be hidden. */
@@ -48,7 +52,8 @@ function readObject(path: string, warnings: string[]): object | null {
   return text.includes('"redact"') ? null : {}
 }
 
-const UNUSABLE = '('
+/** A text that no parser takes: it counts as bad, and not as missing. */
+const UNUSABLE = '\0'
 
 function hidingAll(path: string): Settings {
   return new Map([['redact', { value: UNUSABLE, where: `${path}: redact` }]])
@@ -81,7 +86,6 @@ function readSettings(value: unknown, where: string, warnings: string[]): Settin
         `${where}: unknown key ${JSON.stringify(key)} is ignored${known ? ` (did you mean ${known}?)` : ''}`,
       )
     } else if (text === null && RUN_OPTIONS.get(name)?.whenBad !== undefined) {
-      // A value that no parser accepts, so that it counts as bad and not as missing.
       settings.set(name, { value: UNUSABLE, where: `${where}.${key}` })
     } else if (text === null) {
       warnings.push(`${where}.${key}: ${JSON.stringify(raw)} is not a value for it; ignored`)

@@ -30,6 +30,7 @@ export function wholeNumber(least: number, most: number): (value: string) => num
 }
 
 export function regularExpressions(value: string): string[] {
+  if (value === '\0') throw new CronwrapError('BAD_VALUE', 'it is no list of regular expressions')
   const patterns = value.split('\n').filter((pattern) => pattern !== '')
   for (const pattern of patterns) {
     try {
@@ -37,7 +38,7 @@ export function regularExpressions(value: string): string[] {
     } catch (error) {
       // Not the pattern itself: it may be the secret, and warnings are mailed.
       const reason = messageOf(error).split(': ').at(-1) ?? ''
-      throw new CronwrapError('BAD_VALUE', `is no regular expression: ${reason}`)
+      throw new CronwrapError('BAD_VALUE', `the value is no regular expression: ${reason}`)
     }
   }
   return patterns

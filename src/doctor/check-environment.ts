@@ -1,59 +1,55 @@
 import { findProgram } from '../platform/find-program.ts'
+import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
+import { shellLine } from '../openclaw/wrapped-command.ts'
+import type { Crontab } from './check-crontab.ts'
 import type { Finding } from './finding.ts'
 
-/** What cron gives a job, unless the crontab says otherwise. */
-export const CRON_PATH = '/usr/bin:/bin'
 const LEAST_NODE = [20, 19] as const
 
-/** Whether cronwrap, and a Node that is new enough, are found where jobs run: under cron, and in the login shell of `sh -lc`. */
-export async function checkEnvironment(env: NodeJS.ProcessEnv): Promise<Finding[]> {
-  const { execa } = await import('execa')
-  const ask = async (words: readonly string[], path: string | undefined): Promise<string> => {
-    const options = { reject: false, extendEnv: false, stdin: 'ignore', timeout: 10_000 } as const
-    const environment = { HOME: env['HOME'], ...(path === undefined ? {} : { PATH: path }) }
-    return (await execa('/bin/sh', words, { ...options, env: environment })).stdout.trim()
-  }
-  const own = findProgram('cronwrap', env)
-  const [underCron, inLoginShell, nodeVersion] = await Promise.all([
-    ask(['-c', 'command -v cronwrap'], CRON_PATH),
-    ask(['-lc', 'command -v cronwrap'], env['PATH']),
-    ask(['-c', 'node --version'], CRON_PATH),
-  ])
+/**
+ * Whether cronwrap, and a Node that is new enough, are found where jobs of this machine run them: in the login shell of an
+ * OpenClaw job, and under cron. Where no job depends on it, nothing is wrong.
+ */
+export async function checkEnvironment(
+  crontab: Crontab,
+  jobs: readonly OpenclawJob[],
+  env: NodeJS.ProcessEnv,
+): Promise<Finding[]> {
+  const loginJob = jobs.find(({ argv }) => /^cronwrap\s/.test(shellLine(argv) ?? '') && /-[a-z]*l/.test(argv.join(' ')))
+  const paths = [...new Set(crontab.lines.filter(({ job }) => job !== null).map(({ path }) => path))]
+  const versions = await Promise.all(
+    paths.map(async (path) => ({ path, version: await ask(['-c', 'node --version'], path, env) })),
+  )
+  const inLoginShell = loginJob === undefined ? 'unneeded' : await ask(['-lc', 'command -v cronwrap'], env['PATH'], env)
   return [
-    ...(own !== null && underCron === '' ? [notFound('cron-path', 'under cron', `PATH=${CRON_PATH}`, own)] : []),
-    ...(own !== null && inLoginShell === ''
-      ? [notFound('login-path', 'in sh -lc', 'the PATH of a login shell', own)]
-      : []),
-    ...(isOld(nodeVersion) ? [oldNode(nodeVersion)] : []),
+    ...(inLoginShell === '' && loginJob !== undefined ? [notInLoginShell(loginJob, env)] : []),
+    ...versions.filter(({ version }) => isOld(version)).map(oldNode),
   ]
 }
 
-function notFound(id: string, where: string, path: string, own: string): Finding {
+async function ask(words: readonly string[], path: string | undefined, env: NodeJS.ProcessEnv): Promise<string> {
+  const { execa } = await import('execa')
+  const environment = { HOME: env['HOME'], ...(path === undefined ? {} : { PATH: path }) }
+  const options = { reject: false, extendEnv: false, stdin: 'ignore', timeout: 10_000, env: environment } as const
+  return (await execa('/bin/sh', words, options)).stdout.trim()
+}
+
+function notInLoginShell({ name }: OpenclawJob, env: NodeJS.ProcessEnv): Finding {
   return {
-    id,
-    severity: 'warning',
+    id: 'login-path',
+    severity: 'error',
     job: null,
-    seen: `cronwrap is not found ${where}, with ${path}`,
-    means: 'jobs that name it without its path do not start there (exit code 127)',
-    next: `write ${own}, or: sudo ln -s ${own} /usr/bin/cronwrap`,
+    seen: `OpenClaw's job "${name}" runs cronwrap in a login shell, which does not find it`,
+    means: 'a login shell resets PATH, whatever the job sets: it ends with 127',
+    next: `name it with its full path: ${findProgram('cronwrap', env) ?? 'install cronwrap first'}`,
   }
 }
 
-function oldNode(version: string): Finding {
-  const seen = version === '' ? `node is not found with PATH=${CRON_PATH}` : `cron finds Node ${version}`
+function oldNode({ path, version }: { readonly path: string; readonly version: string }): Finding {
+  const seen = version === '' ? `cron finds no node with PATH=${path}` : `cron finds Node ${version} with PATH=${path}`
   const means = `cronwrap needs Node ${LEAST_NODE.join('.')} or later, and is started through env(1)`
-  return {
-    id: 'cron-node',
-    severity: 'warning',
-    job: null,
-    seen,
-    means,
-    next: `set PATH in the crontab: PATH=${nodeDirectory()}:${CRON_PATH}`,
-  }
-}
-
-function nodeDirectory(): string {
-  return process.execPath.replace(/\/[^/]*$/, '')
+  const directory = process.execPath.replace(/\/[^/]*$/, '')
+  return { id: 'cron-node', severity: 'error', job: null, seen, means, next: `crontab -e: PATH=${directory}:${path}` }
 }
 
 /** None at all is as bad as an old one. */

@@ -15,6 +15,7 @@ export interface JobFacts {
   /** Oldest first. */
   readonly recorded: readonly RunFinished[]
   readonly isRunning: boolean
+  readonly isInCrontab: boolean
   readonly openclaw: OpenclawFacts | null
   readonly now: Date
 }
@@ -22,8 +23,10 @@ export interface JobFacts {
 export interface OpenclawFacts {
   /** Null when it has no such job. */
   readonly job: OpenclawJob | null
-  /** Newest first. */
-  readonly runs: readonly OpenclawRun[]
+  /** False while the gateway is silent: then only its name is known. */
+  readonly isDefined: boolean
+  /** Newest first; null when OpenClaw would not tell. */
+  readonly runs: readonly OpenclawRun[] | null
 }
 
 type Told = readonly [id: string, severity: Finding['severity'], seen: string, means: string, next: string]
@@ -34,19 +37,13 @@ export function checkJob(facts: JobFacts): Finding[] {
   return told.map(([id, severity, seen, means, next]) => ({ id, severity, job: facts.job, seen, means, next }))
 }
 
-function checkRuns({ job, entry, isRunning, openclaw }: JobFacts): Told[] {
+function checkRuns({ job, entry, isRunning, isInCrontab }: JobFacts): Told[] {
   if (entry === null || entry.last_run === null) {
-    if (isRunning || openclaw?.job === null) return []
-    const means =
-      'no run of it has ended under cronwrap; if it should have, its command is not wrapped or never started'
+    // What OpenClaw says of a job that never ran here is told below.
+    if (isRunning || !isInCrontab) return []
+    const means = 'its line is new, cron does not run, or the line fails before cronwrap starts'
     return [
-      [
-        'never-ran',
-        'warning',
-        'nothing is on record',
-        means,
-        openclaw === null ? 'crontab -l' : 'cronwrap openclaw lint',
-      ],
+      ['never-ran', 'warning', 'it is in the crontab, and nothing is on record', means, 'grep CRON /var/log/syslog'],
     ]
   }
   if (entry.last_status !== 'error') return []
@@ -55,7 +52,7 @@ function checkRuns({ job, entry, isRunning, openclaw }: JobFacts): Told[] {
     exit_code: entry.last_exit_code,
     signal: entry.last_signal,
   })
-  const seen = `the last run ended with ${end}, the ${ordinal(entry.consecutive_errors)} failure in a row`
+  const seen = `the last run failed: ${end}; ${entry.consecutive_errors} in a row`
   const look = `cronwrap logs ${job} --failed`
   if (entry.last_reason === 'lost') {
     const means = 'cronwrap itself was killed, or the machine went down; the output so far is in the log'
@@ -65,14 +62,7 @@ function checkRuns({ job, entry, isRunning, openclaw }: JobFacts): Told[] {
   return [['run-failed', 'error', seen, means, look]]
 }
 
-function ordinal(count: number): string {
-  const last = count % 10
-  const ending =
-    Math.floor((count % 100) / 10) === 1 ? 'th' : last === 1 ? 'st' : last === 2 ? 'nd' : last === 3 ? 'rd' : 'th'
-  return `${count}${ending}`
-}
-
-function checkDelivery({ job, entry, now }: JobFacts): Told[] {
+function checkDelivery({ job, entry, openclaw, now }: JobFacts): Told[] {
   if (entry === null) return []
   const delivery = entry.last_delivery
   if (entry.consecutive_delivery_failures > 0 && delivery !== null) {
@@ -89,39 +79,41 @@ function checkDelivery({ job, entry, now }: JobFacts): Told[] {
   }
   if (!isUndelivered(entry, now)) return []
   const means = 'the script is not the problem: whoever sends its message did not, or did not record it'
-  return [
-    [
-      'undelivered',
-      'error',
-      'the run succeeded, no delivery was recorded',
-      means,
-      `cronwrap delivery --from-openclaw ${job}`,
-    ],
-  ]
+  const next = openclaw?.job ? `cronwrap delivery --from-openclaw ${job}` : `cronwrap delivery ${job} <message-id>`
+  return [['undelivered', 'error', 'the run succeeded, no delivery was recorded', means, next]]
 }
 
 function checkAgreement({ job, entry, recorded, isRunning, openclaw }: JobFacts): Told[] {
-  if (openclaw === null) return []
-  if (openclaw.job === null) return []
+  if (openclaw === null || openclaw.job === null) return []
+  if (openclaw.runs === null) {
+    const means = 'whether it agrees with what is on record here cannot be seen'
+    return [
+      ['openclaw-silent', 'warning', 'OpenClaw does not tell its runs', means, `openclaw cron runs ${openclaw.job.id}`],
+    ]
+  }
   const [latest] = openclaw.runs
   if (latest === undefined) return []
   const run = recordedRunOf(latest, recorded)
-  const id = openclaw.job.id
-  if (run === null) return isRunning ? [] : neverStarted(openclaw.job, latest, id)
+  if (run === null) return isRunning ? [] : neverStarted(openclaw, openclaw.job, latest)
   return [...contradiction(job, latest, run), ...missingId(job, entry, latest, run)]
 }
 
-function neverStarted(job: OpenclawJob, latest: OpenclawRun, id: string): Told[] {
-  if (job.payload === 'command' && findWrapped(job) === null) {
+/** A run that gave way to another one need not be on record. */
+function neverStarted({ isDefined }: OpenclawFacts, job: OpenclawJob, latest: OpenclawRun): Told[] {
+  if (/exited with code 75\b/.test(latest.error ?? '')) return []
+  if (isDefined && findWrapped(job) === null) {
     const means = 'nothing of it is on record here'
     return [['not-wrapped', 'warning', 'the job does not run under cronwrap', means, 'cronwrap openclaw lint']]
   }
-  const seen = `OpenClaw ran the job (${latest.status}${latest.error === null ? '' : `: ${latest.error}`}) but the command never started`
+  const how = `${latest.status}${latest.error === null ? '' : `: ${latest.error}`}`
   const means =
     job.payload === 'command'
       ? 'cronwrap or the command was not found: see its PATH'
-      : 'the agent answered without running the command'
-  return [['command-never-started', 'error', seen, means, `openclaw cron runs ${id}`]]
+      : job.payload === 'agentTurn'
+        ? 'the agent answered without running the command'
+        : 'the agent did not run the command, or it was not found'
+  const seen = `OpenClaw ran the job (${how}) but the command never started`
+  return [['command-never-started', 'error', seen, means, `openclaw cron runs ${job.id}`]]
 }
 
 function contradiction(job: string, latest: OpenclawRun, run: RunFinished): Told[] {
@@ -132,7 +124,7 @@ function contradiction(job: string, latest: OpenclawRun, run: RunFinished): Told
     const means = 'what was told to the user is not what happened: an agent turn loses the exit code'
     return [['openclaw-ok-command-failed', 'error', `OpenClaw says ok, ${ended}`, means, look]]
   }
-  if (latest.status === 'error' && run.status === 'success') {
+  if (latest.status === 'error' && run.status === 'success' && !/exited with code 75\b/.test(latest.error ?? '')) {
     const seen = `OpenClaw says ${latest.error ?? 'error'}, the command succeeded`
     const means = 'the work is done; what came after it, mostly the delivery, failed'
     return [['openclaw-error-command-ok', 'error', seen, means, `openclaw cron runs ${latest.jobId}`]]
@@ -151,7 +143,7 @@ function missingId(job: string, entry: SummaryEntry | null, latest: OpenclawRun,
   const mirror = `cronwrap delivery --from-openclaw ${job}`
   if (status === 'delivered') {
     const means = 'OpenClaw keeps no message id, so nobody can look the message up'
-    return [['delivered-without-id', 'warning', "delivered by OpenClaw's account, no message id", means, mirror]]
+    return [['delivered-without-id', 'note', "delivered by OpenClaw's account, no message id", means, mirror]]
   }
   if (status !== 'failed') return []
   const seen = `OpenClaw could not deliver it: ${latest.deliveryError ?? 'no reason was given'}`

@@ -1,22 +1,30 @@
 import type { Home } from '../config/base-directory.ts'
-import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
 import { lintJobs } from '../openclaw/lint.ts'
-import { recordsAs } from '../openclaw/mirror-delivery.ts'
+import { jobsRecordingAs, runsOfAll, viewOpenclaw, type OpenclawView } from '../openclaw/openclaw-view.ts'
 import { findWrapped } from '../openclaw/wrapped-command.ts'
 import { listRunning, readRuns, readSummary, sweepBeforeReading } from '../record/read-records.ts'
 import { unknownJob } from '../record/record-delivery.ts'
 import type { Summary } from '../record/summary.ts'
 import { checkBase } from './check-base.ts'
-import { checkCrontab, readCrontab } from './check-crontab.ts'
+import { checkConfig } from './check-config.ts'
+import { checkCrontab, readCrontab, type Crontab } from './check-crontab.ts'
 import { checkEnvironment } from './check-environment.ts'
 import { checkJob } from './check-job.ts'
+import { checkGateway } from './check-gateway.ts'
 import type { Finding } from './finding.ts'
-import { viewOpenclaw, type OpenclawView } from './openclaw-view.ts'
 
 export interface Diagnosis {
   readonly findings: readonly Finding[]
   /** What was looked at, in words. */
   readonly looked: readonly string[]
+}
+
+interface Scene {
+  readonly home: Home
+  readonly summary: Summary
+  readonly openclaw: OpenclawView | null
+  readonly crontab: Crontab
+  readonly now: Date
 }
 
 /**
@@ -27,86 +35,86 @@ export interface Diagnosis {
 export async function diagnose(home: Home, job: string | null, now: Date, env: NodeJS.ProcessEnv): Promise<Diagnosis> {
   const base = checkBase(home, now)
   await sweepBeforeReading(home)
-  const [environment, crontab, openclaw] = await Promise.all([checkEnvironment(env), readCrontab(), viewOpenclaw()])
-  const summary = readSummary(home)
-  const jobs = job === null ? allJobs(summary, openclaw) : [job]
-  if (job !== null && !summary.has(job) && !isAtOpenclaw(openclaw, job) && !isRunning(home, job))
-    throw unknownJob(job, [...summary.keys()])
-  const perJob = await Promise.all(jobs.map((each) => checkOne(home, each, summary, openclaw, now)))
-  const gone = job === null || openclaw === null ? [] : goneFinding(job, openclaw, crontab)
+  const [crontab, openclaw] = await Promise.all([readCrontab(), viewOpenclaw()])
+  const scene: Scene = { home, summary: readSummary(home), openclaw, crontab, now }
+  const jobs = job === null ? allJobs(scene) : [job]
+  if (job !== null && !isKnown(scene, job)) throw unknownJob(job, [...scene.summary.keys()])
+  const perJob = await Promise.all(jobs.map((each) => checkOne(scene, each)))
   return {
     findings: [
       ...base,
-      ...environment,
-      ...checkCrontab(job === null ? crontab : crontab.filter((line) => line.includes(job))),
-      ...(openclaw?.findings ?? []),
-      ...(openclaw === null || job !== null ? [] : lintFindings(openclaw)),
+      ...checkConfig(home, jobs, env),
+      ...(await checkEnvironment(crontab, openclaw?.jobs ?? [], env)),
+      ...crontab.findings,
+      ...checkCrontab(crontab.lines, job),
+      ...checkGateway(openclaw),
       ...perJob.flat(),
-      ...gone,
+      ...(job === null ? [] : goneFinding(scene, job)),
     ],
     looked: [
       `base directory ${home.base}`,
-      'Node and PATH under cron and in a login shell',
-      `${crontab.length === 0 ? 'no' : 'the'} crontab`,
-      openclaw === null ? 'no openclaw on the PATH' : `OpenClaw${openclaw.gatewayDown ? ' without its gateway' : ''}`,
+      `${crontab.lines.length === 0 ? 'no' : 'the'} crontab`,
+      openclaw === null
+        ? 'no openclaw on the PATH'
+        : `OpenClaw${openclaw.silence === null ? '' : ' without its gateway'}`,
       jobs.length === 1 ? `job ${jobs[0] ?? ''}` : `${jobs.length} jobs`,
     ],
   }
 }
 
-function allJobs(summary: Summary, openclaw: OpenclawView | null): string[] {
+/** Those that are on record, those of OpenClaw that run under cronwrap, and those that the crontab names. */
+function allJobs({ summary, openclaw, crontab }: Scene): string[] {
   const wrapped = (openclaw?.jobs ?? []).flatMap((each) => findWrapped(each)?.job ?? [])
-  return [...new Set([...summary.keys(), ...wrapped])].sort()
+  const unknown = openclaw?.silence === null ? [] : (openclaw?.jobs ?? []).map(({ name }) => name)
+  const inCrontab = crontab.lines.flatMap(({ job }) => job ?? [])
+  return [...new Set([...summary.keys(), ...wrapped, ...unknown, ...inCrontab])].sort()
 }
 
-function jobAt(openclaw: OpenclawView, job: string): OpenclawJob | null {
-  return openclaw.jobs.find((each) => recordsAs(each, job)) ?? null
-}
-
-function isAtOpenclaw(openclaw: OpenclawView | null, job: string): boolean {
-  return openclaw !== null && jobAt(openclaw, job) !== null
+function isKnown({ home, summary, openclaw, crontab }: Scene, job: string): boolean {
+  return (
+    summary.has(job) ||
+    crontab.lines.some((line) => line.job === job) ||
+    (openclaw !== null && jobsRecordingAs(openclaw, job).length > 0) ||
+    isRunning(home, job)
+  )
 }
 
 function isRunning(home: Home, job: string): boolean {
   return listRunning(home).some(({ manifest }) => manifest.job === job)
 }
 
-async function checkOne(
-  home: Home,
-  job: string,
-  summary: Summary,
-  openclaw: OpenclawView | null,
-  now: Date,
-): Promise<Finding[]> {
-  const known = openclaw === null ? null : jobAt(openclaw, job)
-  const runs = openclaw === null || known === null ? [] : await openclaw.runsOf(known)
-  return checkJob({
-    job,
-    entry: summary.get(job) ?? null,
-    recorded: readRuns(home, job),
-    isRunning: isRunning(home, job),
-    openclaw: openclaw === null ? null : { job: known, runs },
-    now,
-  })
+async function checkOne({ home, summary, openclaw, crontab, now }: Scene, job: string): Promise<Finding[]> {
+  const known = openclaw === null ? [] : jobsRecordingAs(openclaw, job)
+  const runs = openclaw === null || known.length === 0 ? [] : await runsOfAll(openclaw, known)
+  const errors = openclaw?.silence === null ? lintJobs(known, { isLocal: true }) : []
+  return [
+    ...checkJob({
+      job,
+      entry: summary.get(job) ?? null,
+      recorded: readRuns(home, job),
+      isRunning: isRunning(home, job),
+      isInCrontab: crontab.lines.some((line) => line.job === job),
+      openclaw: openclaw === null ? null : { job: known[0] ?? null, isDefined: openclaw.silence === null, runs },
+      now,
+    }),
+    ...errors
+      .filter(({ severity }) => severity === 'error')
+      .map(({ rule, severity, seen, why, fix }) => ({
+        id: `lint-${rule}`,
+        severity,
+        job,
+        seen,
+        means: why,
+        next: fix,
+      })),
+  ]
 }
 
 /** Asked about one job only: most jobs belong to cron or systemd and were never at OpenClaw. */
-function goneFinding(job: string, openclaw: OpenclawView, crontab: readonly string[]): Finding[] {
-  if (openclaw.gatewayDown || jobAt(openclaw, job) !== null || crontab.some((line) => line.includes(job))) return []
+function goneFinding({ openclaw, crontab, summary }: Scene, job: string): Finding[] {
+  if (openclaw === null || openclaw.isPartial || jobsRecordingAs(openclaw, job).length > 0) return []
+  if (!summary.has(job) || crontab.lines.some((line) => line.job === job)) return []
   const seen = 'known here, gone there: neither OpenClaw nor the crontab has the job'
   const means = 'jobs have vanished in upgrades of OpenClaw; a systemd timer would not be seen here'
-  return [{ id: 'gone-from-openclaw', severity: 'warning', job, seen, means, next: 'openclaw cron list --all' }]
-}
-
-function lintFindings(openclaw: OpenclawView): Finding[] {
-  if (openclaw.gatewayDown) return []
-  const errors = lintJobs(openclaw.jobs, { isLocal: true }).filter(({ severity }) => severity === 'error')
-  return errors.map(({ rule, job, seen, why, fix }) => ({
-    id: `lint-${rule}`,
-    severity: 'warning',
-    job,
-    seen,
-    means: why,
-    next: fix,
-  }))
+  return [{ id: 'gone-from-openclaw', severity: 'note', job, seen, means, next: 'openclaw cron list --all' }]
 }

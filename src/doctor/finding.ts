@@ -2,7 +2,8 @@
 export interface Finding {
   /** Never changes, so that scripts can tell findings apart. */
   readonly id: string
-  readonly severity: 'error' | 'warning'
+  /** A note is worth knowing and no reason to act: with notes alone all is healthy. */
+  readonly severity: 'error' | 'warning' | 'note'
   /** Null for what concerns all jobs. */
   readonly job: string | null
   readonly seen: string

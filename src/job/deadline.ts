@@ -7,8 +7,11 @@ import {
   type TreeProcess,
 } from '../platform/process-tree.ts'
 import { monotonicMs, schedule, sleep } from '../platform/clock.ts'
+import { readProcessStat } from '../platform/process-identity.ts'
 
 const POLL_MS = 25
+/** How long the dead may wait for their parents, or process 1, to take note of them. */
+const REAP_MS = 2_000
 /** A tree that forks while it is killed needs more than one look; one that never ends would be a fork bomb. */
 const KILL_ROUNDS = 40
 
@@ -24,6 +27,7 @@ export class Deadline {
   readonly #cancel: () => void
   readonly #job: TreeProcess | undefined
   #tree: TreeProcess[] = []
+  readonly #everSeen = new Map<string, TreeProcess>()
   #killAt = Infinity
   #enforcement: Promise<void> = Promise.resolve()
 
@@ -63,6 +67,14 @@ export class Deadline {
       }
       await sleep(POLL_MS)
     }
+    await this.#untilReaped()
+  }
+
+  /** Who waits for our process group to be gone sees zombies too: OpenClaw drops the output of a command that leaves one. */
+  async #untilReaped(): Promise<void> {
+    const deadline = monotonicMs() + REAP_MS
+    const isThere = ({ pid, start }: TreeProcess): boolean => pid !== this.#pid && readProcessStat(pid)?.start === start
+    while ([...this.#everSeen.values()].some(isThere) && monotonicMs() < deadline) await sleep(POLL_MS)
   }
 
   /** All of the run that is alive: the job's descendants, those seen earlier, and those that carry the mark. */
@@ -71,6 +83,7 @@ export class Deadline {
     const seen = this.#tree.filter(stillRuns).map(({ pid }) => pid)
     const marked = withEnvironment(this.#mark, table).map(({ pid }) => pid)
     this.#tree = withDescendants([this.#pid, ...seen, ...marked], table).filter(({ pid }) => pid !== process.pid)
+    for (const entry of this.#tree) this.#everSeen.set(`${entry.pid} ${entry.start}`, entry)
     return this.#tree
   }
 }

@@ -1,7 +1,8 @@
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { CronwrapError } from '../errors.ts'
-import { findProgram } from '../platform/find-program.ts'
+import { parseDuration, formatDuration } from '../platform/duration.ts'
+import { explainUnusable, findProgram } from '../platform/find-program.ts'
 import { quoteCommand } from '../record/outcome-text.ts'
 
 export interface AddRequest {
@@ -16,36 +17,39 @@ export interface AddRequest {
   readonly timeoutMs: number
   readonly command: readonly string[]
   readonly cwd: string
-  /** The base directory when it is not the default one. */
-  readonly home: string | null
+  /** The base directory: the default one of the gateway may be another. */
+  readonly home: string
   /** An agent runs the command and sends the result, instead of OpenClaw itself. */
   readonly agent: boolean
   readonly env: NodeJS.ProcessEnv
 }
 
-/** TERM and, should the job ignore it, KILL come before OpenClaw's timeout, which would lose the output. */
-const HEAD_START_MS = 10_000
 const KILL_AFTER = '5s'
-const LEAST_TIMEOUT_MS = 20_000
+/** OpenClaw's own rule of thumb: a job that waits for a model or a network needs no less. */
+export const LEAST_TIMEOUT_SECONDS = 180
+/** TERM and, should the job ignore it, KILL come before OpenClaw's timeout, which would lose the output … */
+const HEAD_START_MS = 10_000
+/** … and an agent must have time to start, to send the result and to record that. */
+const AGENT_HEAD_START_MS = 120_000
 
 /**
  * The words of the `openclaw cron add` that runs the command under cronwrap.
- * @throws CronwrapError for a program that is not there or a timeout that leaves no room for ours
+ * @throws CronwrapError for a program or a directory that is not there, a schedule or a timeout that cannot be
  */
 export function addWords(request: AddRequest): string[] {
-  const { job, schedule, tz, channel, to, accountId, timeoutMs, agent } = request
-  if (timeoutMs < LEAST_TIMEOUT_MS)
-    throw new CronwrapError('BAD_VALUE', `--timeout ${timeoutMs} ms is too short: cronwrap ends the job 10s before`, {
-      hint: 'give at least 20s; OpenClaw jobs usually get 180s or more',
+  const { job, channel, to, accountId, timeoutMs, agent, cwd } = request
+  if (timeoutMs < LEAST_TIMEOUT_SECONDS * 1000)
+    throw new CronwrapError('BAD_VALUE', `--timeout ${formatDuration(timeoutMs)} is too short`, {
+      hint: `give at least ${LEAST_TIMEOUT_SECONDS}s: jobs wait for models and networks`,
     })
+  if (!fs.existsSync(cwd)) throw new CronwrapError('BAD_VALUE', `--cwd ${cwd} does not exist`)
   return [
     'openclaw',
     'cron',
     'add',
     '--name',
     job,
-    ...scheduleWords(schedule),
-    ...given('--tz', tz),
+    ...scheduleWords(request),
     ...(agent ? agentWords(request) : commandWords(request)),
     '--timeout-seconds',
     String(Math.round(timeoutMs / 1000)),
@@ -62,15 +66,24 @@ function given(flag: string, value: string | null): string[] {
   return value === null ? [] : [flag, value]
 }
 
-function scheduleWords(schedule: string): string[] {
-  if (/^\d+(?:\.\d+)?(?:ms|s|m|h|d)$/.test(schedule)) return ['--every', schedule]
-  return [/^\d{4}-\d\d-\d\dT/.test(schedule) ? '--at' : '--cron', schedule]
+function scheduleWords({ schedule, tz }: AddRequest): string[] {
+  const interval = /^\d/.test(schedule) && !/\s|-/.test(schedule)
+  if (interval) {
+    if (tz !== null)
+      throw new CronwrapError('BAD_VALUE', '--tz has no meaning for an interval', { hint: 'leave it out' })
+    return ['--every', `${Math.round(parseDuration(schedule) / 1000)}s`]
+  }
+  if (/^\d{4}-\d\d-\d\d[T ]/.test(schedule)) return ['--at', schedule.replace(' ', 'T'), ...given('--tz', tz)]
+  if (![5, 6].includes(schedule.trim().split(/\s+/).length))
+    throw new CronwrapError('BAD_VALUE', `--schedule "${schedule}" is no schedule`, {
+      hint: 'a cron expression ("0 7 * * *"), an interval (10m) or a time (2026-12-01T07:00)',
+    })
+  return ['--cron', schedule, ...given('--tz', tz)]
 }
 
 function commandWords(request: AddRequest): string[] {
-  const variables = [`CRONWRAP_JOB=${request.job}`, `PATH=${searchPath(request.env)}`]
-  if (request.home !== null) variables.push(`CRONWRAP_HOME=${request.home}`)
-  const argv = [...wrapper(request.env), ...ownTimeout(request), '--on-failure-line', '--', ...absolute(request)]
+  const variables = [`CRONWRAP_JOB=${request.job}`, `CRONWRAP_HOME=${request.home}`, `PATH=${searchPath(request.env)}`]
+  const argv = [...cronwrapWords(request.env), ...ownTimeout(request), '--on-failure-line', '--', ...absolute(request)]
   return [
     '--command-argv',
     JSON.stringify(argv),
@@ -82,12 +95,12 @@ function commandWords(request: AddRequest): string[] {
 
 /** The exit code of what an agent runs is lost on the way: the agent itself must look at it, and record the delivery. */
 function agentWords(request: AddRequest): string[] {
-  const { job, channel, to, accountId, home } = request
-  const cronwrap = wrapper(request.env)
-  const flags = [...given('--home', home), '--job', job, ...ownTimeout(request)]
+  const { job, channel, to, accountId, home, cwd } = request
+  const cronwrap = cronwrapWords(request.env)
+  const flags = ['--home', home, '--job', job, '--cwd', cwd, ...ownTimeout(request)]
   const run = quoteCommand([...cronwrap, ...flags, '--', ...absolute(request)])
   const account = accountId === null ? '' : ` (account ${accountId})`
-  const delivery = quoteCommand([...cronwrap, ...given('--home', home), 'delivery', job])
+  const delivery = quoteCommand([...cronwrap, 'delivery', '--home', home, job])
   const message = [
     'Do these three steps, and nothing else.',
     `1. Run this command with the exec tool, exactly as it stands, and wait until it has ended; if it goes to the background, poll it until it is done:`,
@@ -102,29 +115,32 @@ function agentWords(request: AddRequest): string[] {
   return ['--session', 'isolated', '--message', message]
 }
 
-function ownTimeout({ timeoutMs }: AddRequest): string[] {
-  return ['--timeout', `${Math.round((timeoutMs - HEAD_START_MS) / 1000)}s`, '--kill-after', KILL_AFTER]
+function ownTimeout({ timeoutMs, agent }: AddRequest): string[] {
+  const headStartMs = agent ? Math.min(AGENT_HEAD_START_MS, timeoutMs / 2) : HEAD_START_MS
+  return ['--timeout', `${Math.round((timeoutMs - headStartMs) / 1000)}s`, '--kill-after', KILL_AFTER]
 }
 
-/** OpenClaw's PATH and working directory are the gateway's: nothing may depend on them. */
+/** OpenClaw's PATH and working directory are the gateway's: the program and its script must not depend on them. */
 function absolute({ command, cwd, env }: AddRequest): string[] {
-  const [program = '', ...args] = command
+  const [program = '', first, ...rest] = command
   const path = program.includes('/') ? resolve(cwd, program) : findProgram(program, env)
-  if (path === null || !fs.existsSync(path))
-    throw new CronwrapError('BAD_VALUE', `${program} was not found`, { hint: 'name it with its full path' })
-  const isFile = (word: string): boolean => !word.startsWith('-') && fs.existsSync(resolve(cwd, word))
-  return [path, ...args.map((word) => (isFile(word) ? resolve(cwd, word) : word))]
+  if (path === null || explainUnusable(path, env) !== null)
+    throw new CronwrapError('BAD_VALUE', `${program} was not found, or is no program`, {
+      hint: 'name it with its full path',
+    })
+  if (first === undefined) return [path]
+  const isScript = !first.startsWith('-') && /\.\w+$/.test(first) && fs.existsSync(resolve(cwd, first))
+  return [path, isScript ? resolve(cwd, first) : first, ...rest]
 }
 
 /** cronwrap by its full path, as the user calls it. */
-function wrapper(env: NodeJS.ProcessEnv): string[] {
+export function cronwrapWords(env: NodeJS.ProcessEnv): string[] {
   const installed = findProgram('cronwrap', env)
   return installed === null ? [process.execPath, fs.realpathSync(process.argv[1] ?? '')] : [installed]
 }
 
-/** The Node that runs us first: `cronwrap` starts it through env(1). */
+/** As the user has it; the Node that runs us comes last, for `cronwrap`, which env(1) starts. */
 function searchPath(env: NodeJS.ProcessEnv): string {
-  const node = dirname(process.execPath)
-  const rest = (env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':').filter((directory) => directory !== node)
-  return [node, ...rest].join(':')
+  const directories = (env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':').filter(Boolean)
+  return [...new Set([...directories, dirname(process.execPath)])].join(':')
 }

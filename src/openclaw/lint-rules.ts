@@ -1,9 +1,10 @@
 import * as fs from 'node:fs'
-import { isAbsolute, resolve } from 'node:path'
+import { basename, isAbsolute, resolve } from 'node:path'
 import { formatDuration } from '../platform/duration.ts'
-import { quoteCommand } from '../record/outcome-text.ts'
+import { LEAST_TIMEOUT_SECONDS } from './add-job.ts'
+import { edit, editCommand } from './lint-fix.ts'
 import { effectiveTimeoutSeconds, type OpenclawJob } from './openclaw-job.ts'
-import { findWrapped, isShell, splitWords, wordsOf } from './wrapped-command.ts'
+import { findWrapped, shellLine, splitWords } from './wrapped-command.ts'
 
 export interface LintFinding {
   /** What was seen, in this job. */
@@ -28,13 +29,8 @@ export interface LintContext {
   readonly isLocal: boolean
 }
 
-const LEAST_TIMEOUT_SECONDS = 180
 const LONG_LINE = 120
 const INLINE = /\b(?:python[\d.]*|node|perl|ruby|php)\s+-[ce]\b/
-
-function edit(job: OpenclawJob, ...words: string[]): string {
-  return quoteCommand(['openclaw', 'cron', 'edit', job.id, ...words])
-}
 
 const runsSomething = ({ payload }: OpenclawJob): boolean => payload === 'command' || payload === 'agentTurn'
 
@@ -81,26 +77,24 @@ export const RULES: readonly Rule[] = [
     const seen = inlineLogic(job)
     if (seen === null) return null
     const why = 'logic in a job cannot be tested, logged or reused; one job is one script'
-    return { seen, why, fix: rewrap(job, ['python3', '/path/to/script.py']) }
+    return { seen, why, fix: editCommand(job, '<the script>') }
   }),
   rule('not-wrapped', 'warning', (job) => {
     if (findWrapped(job) !== null || !runsCommand(job)) return null
     return {
       seen: 'the command does not run under cronwrap',
       why: 'its exit code, output and delivery are on no record but what OpenClaw keeps for a week',
-      fix: rewrap(job, job.payload === 'command' ? plainCommand(job) : ['python3', '/path/to/script.py']),
+      fix: editCommand(job),
     }
   }),
   rule('login-shell', 'warning', (job) => {
-    if (job.payload !== 'command' || !isShell(job.argv) || !(job.argv[1] ?? '').includes('l')) return null
-    return {
-      seen: `it runs as ${job.argv.slice(0, 2).join(' ')}`,
-      why: 'a login shell resets PATH on Debian and others, whatever the job sets: programs are not found',
-      fix: edit(job, '--command-argv', JSON.stringify(splitWords(job.argv[2] ?? ''))),
-    }
+    const shell = job.argv.slice(0, -1).join(' ')
+    if (job.payload !== 'command' || shellLine(job.argv) === null || !/-[a-z]*l/.test(shell)) return null
+    const why = 'a login shell resets PATH on Debian and others, whatever the job sets: programs are not found'
+    return { seen: `it runs as ${shell}`, why, fix: editCommand(job) }
   }),
   rule('best-effort', 'warning', (job) => {
-    if (!job.delivery.bestEffort) return null
+    if (!job.delivery.bestEffort || job.delivery.mode !== 'announce') return null
     const why = 'a message that could not be sent counts as success'
     return { seen: 'delivery.bestEffort is on', why, fix: edit(job, '--no-best-effort-deliver') }
   }),
@@ -116,14 +110,24 @@ export const RULES: readonly Rule[] = [
     const wrapped = findWrapped(job)
     const limit = effectiveTimeoutSeconds(job)
     if (wrapped === null || limit === null) return null
-    if (wrapped.timeoutMs !== null && wrapped.timeoutMs > 0 && wrapped.timeoutMs < limit * 1000) return null
+    const { longestMs } = wrapped
+    if (longestMs !== null && longestMs < limit * 1000) return null
     const own =
-      wrapped.timeoutMs === null ? 'cronwrap has no --timeout' : `cronwrap has ${formatDuration(wrapped.timeoutMs)}`
+      longestMs === null
+        ? 'cronwrap has no --timeout'
+        : `with --kill-after and retries cronwrap may take ${formatDuration(longestMs)}`
     return {
       seen: `${own}, OpenClaw ends it after ${formatDuration(limit * 1000)}`,
       why: 'when OpenClaw ends a job its output is lost and nothing is sent',
-      fix: rewrap(job, wrapped.command),
+      fix: editCommand(job),
     }
+  }),
+  rule('hidden-errors', 'warning', (job) => {
+    const text = job.payload === 'command' ? (shellLine(job.argv) ?? '') : job.message
+    const hiding = /\|\|\s*(?:true|:)(?=[\s"'`;)]|$)|2>\s*\/dev\/null/.exec(text)?.[0]
+    if (hiding === undefined || !runsSomething(job)) return null
+    const why = 'the exit code or the error it hides is what tells that something is wrong'
+    return { seen: `it runs with ${hiding}`, why, fix: edit(job, '--command-argv', `<the command without ${hiding}>`) }
   }),
   rule('auto-disabled', 'error', (job) => {
     if (job.autoDisabled === null) return null
@@ -143,57 +147,41 @@ export const RULES: readonly Rule[] = [
     const missing = isLocal ? missingScript(job) : null
     if (missing === null) return null
     const why = 'the job cannot run'
-    return { seen: `${missing} does not exist`, why, fix: rewrap(job, ['python3', '/path/to/script.py']) }
+    return { seen: `${missing} does not exist`, why, fix: editCommand(job, '<the script>') }
   }),
 ]
 
 function inlineLogic(job: OpenclawJob): string | null {
   if (job.payload === 'command') {
-    const line = isShell(job.argv) ? (job.argv[2] ?? '') : job.argv.join(' ')
+    const shell = shellLine(job.argv)
+    const line = shell ?? job.argv.join(' ')
     if (INLINE.test(line)) return `it holds code: ${INLINE.exec(line)?.[0] ?? ''} …`
-    const shell = isShell(job.argv) && (line.length > LONG_LINE || /\n|;|&&|\|\|/.test(line))
-    return shell ? `it is a shell script of ${line.length} characters` : null
+    const isScript = shell !== null && (shell.length > LONG_LINE || /\n|;|&&|\|\|/.test(shell))
+    return isScript ? `it is a shell script of ${shell.length} characters` : null
   }
   if (job.payload !== 'agentTurn') return null
   if (INLINE.test(job.message)) return `the message holds code: ${INLINE.exec(job.message)?.[0] ?? ''} …`
   return /^```(?:python|py|js|javascript|ts|bash|sh)\b/m.test(job.message) ? 'the message holds a block of code' : null
 }
 
+const SCRIPT = /\.(?:py|sh|js|mjs|cjs|ts|rb|pl|php)$/
+const INTERPRETER = /^(?:python|node|bash|sh|tsx|ruby|perl|php|bun|deno)[\d.]*$/
+
 /** A message that only talks needs no wrapper. */
 function runsCommand({ payload, message }: OpenclawJob): boolean {
-  if (payload === 'command') return true
-  return payload === 'agentTurn' && /\b(?:python[\d.]*|node|bash|sh)\s+\S|\S+\.(?:py|sh|js|ts)\b/.test(message)
+  if (payload !== 'agentTurn') return payload === 'command'
+  const words = message.split(/[\s`'"]+/)
+  return words.some(
+    (word, index) => SCRIPT.test(word) || (INTERPRETER.test(word) && (words[index + 1] ?? '').includes('/')),
+  )
 }
 
-function plainCommand({ argv }: OpenclawJob): readonly string[] {
-  return isShell(argv) ? splitWords(argv[2] ?? '') : argv
-}
-
-/** The same job under cronwrap, its own timeout below OpenClaw's. */
-function rewrap(job: OpenclawJob, command: readonly string[]): string {
-  const limit = effectiveTimeoutSeconds(job) ?? 900
-  const own = Math.max(1, Math.min(limit - 10, Math.floor(limit * 0.95)))
-  const name = findWrapped(job)?.job ?? job.name
-  const argv = [
-    'cronwrap',
-    '--job',
-    name,
-    '--timeout',
-    `${own}s`,
-    '--kill-after',
-    '5s',
-    '--on-failure-line',
-    '--',
-    ...command,
-  ]
-  if (job.payload === 'agentTurn') return `in the message, have it run: ${quoteCommand(argv)}`
-  return edit(job, '--command-argv', JSON.stringify(argv))
-}
-
+/** The script that is the program, or that an interpreter is given; what a shell would expand is left alone. */
 function missingScript(job: OpenclawJob): string | null {
-  const words = findWrapped(job)?.command ?? (job.payload === 'command' ? wordsOf(job) : [])
-  const script = words.find((word) => /\.(?:py|sh|js|mjs|cjs|ts|rb|pl|php)$/.test(word) && !word.startsWith('-'))
-  if (script === undefined) return null
+  const line = shellLine(job.argv)
+  const [program = '', first] = findWrapped(job)?.command ?? (line === null ? job.argv : splitWords(line))
+  const script = INTERPRETER.test(basename(program)) ? first : program
+  if (job.payload !== 'command' || script === undefined || !SCRIPT.test(script) || /[$~*]/.test(script)) return null
   if (!isAbsolute(script) && job.cwd === null) return null
   const path = resolve(job.cwd ?? '/', script)
   return fs.existsSync(path) ? null : path

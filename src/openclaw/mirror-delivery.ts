@@ -3,9 +3,9 @@ import { CronwrapError } from '../errors.ts'
 import type { DeliveryStatus } from '../record/event.ts'
 import { readRuns, readSummary } from '../record/read-records.ts'
 import { recordDelivery, unknownJob } from '../record/record-delivery.ts'
-import { listJobs, readJobs, type OpenclawJob } from './openclaw-job.ts'
-import { listRuns, recordedRunOf, type OpenclawRun } from './openclaw-run.ts'
-import { findWrapped } from './wrapped-command.ts'
+import { cannotAsk } from './openclaw-cli.ts'
+import { recordedRunOf, type OpenclawRun } from './openclaw-run.ts'
+import { jobsRecordingAs, runsOfAll, viewOpenclaw } from './openclaw-view.ts'
 
 export interface MirrorResult {
   readonly status: DeliveryStatus | null
@@ -23,11 +23,13 @@ export interface MirrorResult {
 export async function mirrorDelivery(home: Home, job: string): Promise<MirrorResult> {
   const entry = readSummary(home).get(job)
   if (entry === undefined) throw unknownJob(job, [...readSummary(home).keys()])
-  const openclawJob = await findOpenclawJob(job)
-  const answer = await listRuns(openclawJob.id)
-  if (answer.kind !== 'runs')
-    throw cannotAsk(answer.kind === 'failed' ? answer.message : 'there is no openclaw on the PATH')
-  const [run] = answer.runs
+  const view = await viewOpenclaw()
+  if (view === null) throw cannotAsk({ kind: 'absent' })
+  const jobs = jobsRecordingAs(view, job)
+  if (jobs.length === 0) throw noSuchJob(job, view.silence)
+  const runs = await runsOfAll(view, jobs)
+  if (runs === null) throw cannotAsk({ kind: 'failed', message: 'it does not tell the runs of the job', ran: false })
+  const [run] = runs
   if (run === undefined) throw new CronwrapError('NO_SUCH_RUN', `OpenClaw has no run of "${job}"`)
   const recorded = recordedRunOf(run, readRuns(home, job))
   const nothing = (reason: string): MirrorResult => ({
@@ -65,24 +67,9 @@ export function deliveryStatusOf({ deliveryStatus, suppressed }: OpenclawRun): D
   return deliveryStatus === 'not-delivered' ? 'failed' : null
 }
 
-/** @throws CronwrapError */
-async function findOpenclawJob(job: string): Promise<OpenclawJob> {
-  const answer = await listJobs()
-  if (answer.kind === 'absent') throw cannotAsk('there is no openclaw on the PATH')
-  if (answer.kind === 'failed') throw cannotAsk(answer.message)
-  const found = readJobs(answer.value).find((each) => recordsAs(each, job))
-  if (found === undefined)
-    throw new CronwrapError('UNKNOWN_JOB', `OpenClaw has no job that records as "${job}"`, {
-      hint: 'see openclaw cron list --all',
-    })
-  return found
-}
-
-/** Whether an OpenClaw job is this job here: it says so to cronwrap, or it has its name. */
-export function recordsAs(openclawJob: OpenclawJob, job: string): boolean {
-  return (findWrapped(openclawJob)?.job ?? openclawJob.name) === job
-}
-
-function cannotAsk(message: string): CronwrapError {
-  return new CronwrapError('CANNOT_READ', `OpenClaw could not be asked: ${message}`, { hint: 'see cronwrap doctor' })
+function noSuchJob(job: string, silence: string | null): CronwrapError {
+  if (silence !== null) return cannotAsk({ kind: 'failed', message: silence, ran: false })
+  return new CronwrapError('UNKNOWN_JOB', `OpenClaw has no job that records as "${job}"`, {
+    hint: 'see openclaw cron list --all',
+  })
 }

@@ -1,4 +1,4 @@
-import { errnoOf, messageOf } from '../errors.ts'
+import { CronwrapError, errnoOf, messageOf } from '../errors.ts'
 
 /** Each call starts a program of its own, which takes about a second, more under load. */
 const TIMEOUT_MS = 60_000
@@ -7,30 +7,33 @@ export type Answer =
   | { readonly kind: 'answer'; readonly value: unknown }
   /** There is no `openclaw` on the PATH. */
   | { readonly kind: 'absent' }
-  | { readonly kind: 'failed'; readonly message: string }
+  /** `ran`: it ended well and still gave no answer. */
+  | { readonly kind: 'failed'; readonly message: string; readonly ran: boolean }
 
 /** Asks the OpenClaw command line, whose answers are JSON. Its database is not touched: its tables change from version to version. */
 export async function askOpenclaw(words: readonly string[]): Promise<Answer> {
   const { execa } = await import('execa')
   const result = await execa('openclaw', words, { reject: false, stdin: 'ignore', timeout: TIMEOUT_MS })
-  if (errnoOf(result.cause) === 'ENOENT') return { kind: 'absent' }
+  if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(errnoOf(result.cause) ?? '')) return { kind: 'absent' }
   const value = parseJson(result.stdout)
   const refusal = refusalIn(value)
-  if (refusal !== null) return { kind: 'failed', message: refusal }
+  if (refusal !== null) return { kind: 'failed', message: refusal, ran: false }
   if (result.failed && value === undefined)
-    return { kind: 'failed', message: lastLine(result.stderr) ?? result.shortMessage ?? messageOf(result) }
-  if (value === undefined) return { kind: 'failed', message: `openclaw ${words.join(' ')} printed no JSON` }
+    return { kind: 'failed', message: lastLine(result.stderr) ?? result.shortMessage ?? messageOf(result), ran: false }
+  if (value === undefined) return { kind: 'failed', message: `openclaw ${words.join(' ')} printed no JSON`, ran: true }
   return { kind: 'answer', value }
 }
 
-/** Notices may stand before the JSON. */
+/** Notices may stand before the JSON, some of them in brackets. */
 function parseJson(text: string): unknown {
-  const start = text.search(/^[[{]/m)
-  try {
-    return start === -1 ? undefined : JSON.parse(text.slice(start))
-  } catch {
-    return undefined
+  for (const { index } of text.matchAll(/^[[{]/gm)) {
+    try {
+      return JSON.parse(text.slice(index))
+    } catch {
+      continue
+    }
   }
+  return undefined
 }
 
 /** `{"ok":false,"error":{"message":…}}`, as it answers when the gateway cannot be reached. */
@@ -63,6 +66,12 @@ export function textField(value: unknown, ...path: readonly string[]): string | 
 export function numberField(value: unknown, ...path: readonly string[]): number | null {
   const found = field(value, ...path)
   return typeof found === 'number' && Number.isFinite(found) ? found : null
+}
+
+/** Why OpenClaw could not be asked, for whoever needs its answer. */
+export function cannotAsk(answer: Exclude<Answer, { kind: 'answer' }>): CronwrapError {
+  const message = answer.kind === 'absent' ? 'there is no openclaw on the PATH' : answer.message
+  return new CronwrapError('CANNOT_READ', `OpenClaw could not be asked: ${message}`, { hint: 'see cronwrap doctor' })
 }
 
 /** The list itself, or the one below any of the keys. */

@@ -1,4 +1,4 @@
-import { askOpenclaw, field, listIn, numberField, textField, type Answer } from './openclaw-cli.ts'
+import { field, listIn, numberField, textField } from './openclaw-cli.ts'
 
 /** What cronwrap looks at of an OpenClaw job, whichever version wrote it. */
 export interface OpenclawJob {
@@ -37,21 +37,23 @@ export function readJob(value: unknown): OpenclawJob | null {
   if (id === null) return null
   const payload = field(value, 'payload')
   const delivery = field(value, 'delivery') ?? payload
-  const autoDisabled = field(value, 'state', 'autoDisabled')
+  const autoDisabled = objectField(value, 'state', 'autoDisabled')
   const target = readDelivery(delivery)
   return {
     id,
     name: textField(value, 'name') ?? id,
     enabled: field(value, 'enabled') !== false,
     payload: textField(payload, 'kind') ?? 'unknown',
-    argv: listIn(field(payload, 'argv')).map(String),
+    argv: listIn(field(payload, 'argv')).flatMap((word) =>
+      ['string', 'number'].includes(typeof word) ? [String(word)] : [],
+    ),
     message: textField(payload, 'message') ?? textField(payload, 'text') ?? '',
     env: readEnv(field(payload, 'env')),
     cwd: textField(payload, 'cwd'),
     timeoutSeconds: numberField(payload, 'timeoutSeconds'),
     delivery: target,
     hasFailureRoute: hasFailureRoute(value, target),
-    autoDisabled: autoDisabled === undefined ? null : (textField(autoDisabled, 'reason') ?? 'unknown'),
+    autoDisabled: autoDisabled === null ? null : (textField(autoDisabled, 'reason') ?? 'unknown'),
     failureNotice: textField(value, 'state', 'lastFailureNotificationDeliveryStatus'),
   }
 }
@@ -77,8 +79,13 @@ function readDelivery(value: unknown): OpenclawJob['delivery'] {
 function hasFailureRoute(job: unknown, { mode, to }: OpenclawJob['delivery']): boolean {
   const alert = field(job, 'failureAlert')
   if (alert === false) return false
-  const destination = field(job, 'delivery', 'failureDestination')
-  return typeof alert === 'object' || typeof destination === 'object' || (mode === 'announce' && to !== null)
+  const routes = [objectField(job, 'failureAlert'), objectField(job, 'delivery', 'failureDestination')]
+  return routes.some((route) => route !== null) || mode === 'webhook' || (mode === 'announce' && to !== null)
+}
+
+function objectField(value: unknown, ...path: readonly string[]): object | null {
+  const found = field(value, ...path)
+  return typeof found === 'object' ? found : null
 }
 
 function readEnv(value: unknown): Record<string, string> {
@@ -88,14 +95,14 @@ function readEnv(value: unknown): Record<string, string> {
   )
 }
 
+/** How OpenClaw declares the jobs that it makes for itself. */
+const OPENCLAWS_OWN = /^(?:memory-core|skill-collection-review|heartbeat)[:-]/
+
 /** The jobs in an answer of `cron list`, or in a jobs file of any version. OpenClaw's own are left out. */
 export function readJobs(value: unknown): OpenclawJob[] {
   return listIn(value, 'jobs')
+    .filter((job) => !OPENCLAWS_OWN.test(textField(job, 'declarationKey') ?? ''))
     .map(readJob)
     .filter((job) => job !== null)
     .filter(({ payload }) => payload !== 'heartbeat')
-}
-
-export async function listJobs(): Promise<Answer> {
-  return askOpenclaw(['cron', 'list', '--all', '--json'])
 }

@@ -1,5 +1,5 @@
 import type { RunFinished } from '../record/event.ts'
-import { askOpenclaw, field, listIn, numberField, textField } from './openclaw-cli.ts'
+import { numberField, textField } from './openclaw-cli.ts'
 
 /** What cronwrap looks at of one run in OpenClaw's history. */
 export interface OpenclawRun {
@@ -37,39 +37,15 @@ export function readRun(value: unknown): OpenclawRun | null {
   }
 }
 
-export type RunsAnswer =
-  | { readonly kind: 'runs'; readonly runs: readonly OpenclawRun[]; readonly gatewayDown: boolean }
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'failed'; readonly message: string }
+/** The two clocks of one machine are read at different moments. */
+const SLACK_MS = 1_000
 
-/** The latest runs of a job, newest first. With the gateway down they are read from the task list, which needs none. */
-export async function listRuns(jobId: string): Promise<RunsAnswer> {
-  const answer = await askOpenclaw(['cron', 'runs', jobId, '--limit', '20', '--json'])
-  if (answer.kind === 'absent') return answer
-  if (answer.kind === 'answer')
-    return { kind: 'runs', runs: newestFirst(listIn(answer.value, 'entries'), jobId), gatewayDown: false }
-  const tasks = await askOpenclaw(['tasks', 'list', '--runtime', 'cron', '--json'])
-  if (tasks.kind !== 'answer') return { kind: 'failed', message: answer.message }
-  const details = listIn(tasks.value, 'tasks').map((task) => field(task, 'detail') ?? task)
-  return { kind: 'runs', runs: newestFirst(details, jobId), gatewayDown: true }
-}
-
-function newestFirst(entries: readonly unknown[], jobId: string): OpenclawRun[] {
-  return entries
-    .map(readRun)
-    .filter((run) => run !== null)
-    .filter((run) => run.jobId === jobId)
-    .sort((a, b) => b.startedMs - a.startedMs)
-}
-
-/** OpenClaw's clock is read a little before its child starts; a run in the background may end after it. */
-const SLACK_MS = 2_000
-
-/** The run of cronwrap that OpenClaw's run started, or null: the two share no id, only the time. */
+/** The run of cronwrap that OpenClaw's run started, or null: the two share no id, only the time. The nearest start counts. */
 export function recordedRunOf(run: OpenclawRun, recorded: readonly RunFinished[]): RunFinished | null {
+  const distance = ({ started }: RunFinished): number => Math.abs(Date.parse(started) - run.startedMs)
   const within = recorded.filter(({ started }) => {
     const at = Date.parse(started)
-    return at >= run.startedMs - SLACK_MS && at <= run.endedMs + SLACK_MS
+    return at >= run.startedMs - SLACK_MS && at <= run.endedMs
   })
-  return within.at(-1) ?? null
+  return within.toSorted((a, b) => distance(a) - distance(b))[0] ?? null
 }

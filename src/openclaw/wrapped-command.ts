@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { deriveJobId, isId } from '../config/job-id.ts'
+import { RUN_OPTIONS } from '../config/run-options.ts'
 import { parseDuration } from '../platform/duration.ts'
 import type { OpenclawJob } from './openclaw-job.ts'
 
@@ -7,42 +8,82 @@ import type { OpenclawJob } from './openclaw-job.ts'
 export interface WrappedCommand {
   /** The job it records as. */
   readonly job: string
+  /** cronwrap, and what starts it, as the job names it. */
+  readonly wrapper: readonly string[]
+  /** cronwrap's options. */
+  readonly flags: readonly string[]
   readonly command: readonly string[]
   readonly timeoutMs: number | null
+  /** How long all attempts may take together; null for ever. */
+  readonly longestMs: number | null
 }
+
+const DEFAULT_KILL_AFTER_MS = 10_000
 
 /** What an OpenClaw job runs through cronwrap; null when it does not. */
 export function findWrapped(job: OpenclawJob): WrappedCommand | null {
   const words = wordsOf(job)
   const at = words.findIndex(isCronwrap)
   if (at === -1) return null
-  const rest = words.slice(at + 1)
-  const separator = rest.indexOf('--')
-  if (separator === -1) return null
-  const flags = rest.slice(0, separator)
-  const command = rest.slice(separator + 1)
-  const named = valueOf(flags, '--job') ?? job.env['CRONWRAP_JOB']
+  const { flags, command } = splitFlags(words.slice(at + 1))
+  if (command.length === 0) return null
+  const setting = (name: string): string | undefined =>
+    valueOf(flags, `--${name}`) ?? job.env[`CRONWRAP_${name.toUpperCase().replaceAll('-', '_')}`]
+  const named = setting('job')
+  const timeoutMs = durationOf(setting('timeout')) || null
+  const attempts = 1 + (Number(setting('retries')) || 0)
+  const killAfterMs = durationOf(setting('kill-after')) ?? DEFAULT_KILL_AFTER_MS
   return {
     job: named !== undefined && isId(named) ? named : deriveJobId(command),
+    wrapper: words.slice(0, at + 1),
+    flags,
     command,
-    timeoutMs: durationOf(valueOf(flags, '--timeout') ?? job.env['CRONWRAP_TIMEOUT']),
+    timeoutMs,
+    longestMs: timeoutMs === null ? null : attempts * (timeoutMs + killAfterMs),
   }
 }
 
-/** What it runs, as words: of a shell's command line, or of a message's line, those that a shell would see. */
+/** What it runs, as words: of a shell's command line, or of a message, those from `cronwrap` to the end of its line. */
 export function wordsOf({ payload, argv, message }: OpenclawJob): readonly string[] {
-  if (payload === 'command') return isShell(argv) ? splitWords(argv.at(-1) ?? '') : argv
-  const lines = message.replaceAll('`', ' ').split('\n').map(splitWords)
-  return lines.find((words) => words.some(isCronwrap)) ?? []
+  if (payload === 'command') {
+    const line = shellLine(argv)
+    return line === null ? argv : splitWords(line)
+  }
+  const text = message.replaceAll('\\\n', ' ').replaceAll('`', '\n')
+  const line = /(?:^|\s)((?:\S*\/)?cronwrap(?:\.js)?[ \t][^\n]*)/.exec(text)?.[1]
+  return line === undefined ? [] : splitWords(line)
 }
 
-/** `sh -c` or `bash -lc` with one line. */
-export function isShell(argv: readonly string[]): boolean {
-  return argv.length === 3 && /^(?:ba|da|z)?sh$/.test(basename(argv[0] ?? '')) && /^-[a-z]*c$/.test(argv[1] ?? '')
+/** The line of `sh -c` or `/usr/bin/env bash -lc`; null for another command. */
+export function shellLine(argv: readonly string[]): string | null {
+  const words = basename(argv[0] ?? '') === 'env' ? argv.slice(1) : argv
+  const isShell =
+    words.length === 3 && /^(?:ba|da|z)?sh$/.test(basename(words[0] ?? '')) && /^-[a-z]*c$/.test(words[1] ?? '')
+  return isShell ? (words[2] ?? '') : null
+}
+
+/** Whether a shell makes more of the line than words. */
+export function needsShell(line: string): boolean {
+  return /[;&|<>()$*?[\]~\n`]|^\s*\w+=/.test(line)
 }
 
 function isCronwrap(word: string): boolean {
   return /^cronwrap(?:\.js)?$/.test(basename(word))
+}
+
+/** The options end at `--`, or at the first word that is none. */
+function splitFlags(words: readonly string[]): { flags: readonly string[]; command: readonly string[] } {
+  const rest = words[0] === 'run' ? words.slice(1) : words
+  let at = 0
+  while (at < rest.length && (rest[at] ?? '').startsWith('-') && rest[at] !== '--')
+    at += takesValue(rest[at] ?? '') ? 2 : 1
+  return { flags: rest.slice(0, at), command: rest.slice(rest[at] === '--' ? at + 1 : at) }
+}
+
+function takesValue(flag: string): boolean {
+  if (flag.includes('=')) return false
+  const name = flag.slice(2)
+  return ['job', 'home'].includes(name) || (RUN_OPTIONS.get(name)?.placeholder ?? null) !== null
 }
 
 function valueOf(flags: readonly string[], name: string): string | undefined {
@@ -50,6 +91,15 @@ function valueOf(flags: readonly string[], name: string): string | undefined {
   if (joined !== undefined) return joined.slice(name.length + 1)
   const at = flags.indexOf(name)
   return at === -1 ? undefined : flags[at + 1]
+}
+
+/** The same options with this one set. */
+export function withFlag(flags: readonly string[], name: string, value: string): string[] {
+  const at = flags.indexOf(name)
+  const others = flags.filter(
+    (flag, index) => !flag.startsWith(`${name}=`) && !(at !== -1 && (index === at || index === at + 1)),
+  )
+  return [...others, name, value]
 }
 
 function durationOf(text: string | undefined): number | null {

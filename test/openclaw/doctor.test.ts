@@ -1,6 +1,6 @@
 import fs from 'fs-extra'
 import { expect, test } from 'vitest'
-import { checkCrontab } from '../../src/doctor/check-crontab.ts'
+import { checkCrontab, parseCrontab } from '../../src/doctor/check-crontab.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { BIN, createRig, type Rig } from '../support/rig.ts'
 import { commandJob, finishedRun, standIn, type StandIn } from './stand-in.ts'
@@ -16,8 +16,8 @@ async function ids(rig: Rig, ...words: string[]): Promise<string[]> {
   return (await findings(rig, ...words)).map(({ id }) => id)
 }
 
-/** Of this machine and not of the rig: whether cronwrap is installed here. */
-const ELSEWHERE = new Set(['cron-path', 'login-path', 'cron-node', 'disk-full'])
+/** Of this machine and not of the rig. */
+const ELSEWHERE = new Set(['disk-full'])
 
 async function findings(rig: Rig, ...words: string[]): Promise<Finding[]> {
   const { stdout, stderr } = await rig.run(['doctor', ...words, '--json'])
@@ -173,7 +173,7 @@ test('a timeout of OpenClaw, an error of it after a success, a job that is not w
   openclaw.setRuns('id-bare', [finishedRun('bare', late)])
   expect(await ids(rig, 'slow')).toEqual(['run-failed', 'openclaw-timeout'])
   expect(await ids(rig, 'late')).toEqual(['openclaw-error-command-ok'])
-  expect(await ids(rig, 'bare')).toEqual(['never-ran', 'not-wrapped'])
+  expect(await ids(rig, 'bare')).toEqual(['not-wrapped'])
 })
 
 test('a lost run, and a base directory with something of everything wrong; --fix says what it did', async () => {
@@ -196,11 +196,11 @@ test('a lost run, and a base directory with something of everything wrong; --fix
   for (const id of ['open-permissions', 'left-overs', 'summary-broken']) expect(after).not.toContain(id)
 })
 
-test('exit codes: 0 healthy, 1 findings, 2 could not look; an unknown job is a mistake', async () => {
+test('exit codes: 0 healthy, 1 findings, 2 could not look, at an unknown job either', async () => {
   await using rig = createRig()
   machine(rig)
   rig.env['PATH'] = `${rig.path('bin')}:${process.env['PATH']}`
-  expect(await rig.run(['doctor', 'nobody'])).toMatchObject({ code: 125 })
+  expect(await rig.run(['doctor', 'nobody'])).toMatchObject({ code: 2 })
   const nothing = await rig.run(['doctor'])
   expect(nothing).toMatchObject({ code: 1 })
   expect(nothing.stdout).toContain('holds no records')
@@ -212,12 +212,48 @@ test('exit codes: 0 healthy, 1 findings, 2 could not look; an unknown job is a m
 })
 
 test('crontab lines: not wrapped, not found, an unescaped %', () => {
-  const idsOf = (...lines: string[]): string[] => checkCrontab(lines).map(({ id }) => id)
+  const idsOf = (...lines: string[]): string[] => checkCrontab(parseCrontab(lines.join('\n')), null).map(({ id }) => id)
   expect(idsOf('# comment', '', 'MAILTO=me', '@daily /usr/bin/env cronwrap -- /bin/true')).toEqual([])
   expect(idsOf('0 9 * * * python3 /srv/x.py')).toEqual(['crontab-not-wrapped'])
-  expect(idsOf('0 9 * * * cronwrap -- /bin/true')).toEqual(['crontab-path'])
+  expect(idsOf('0 9 * * * cronwrap --job x -- /bin/true')).toEqual(['crontab-path'])
+  expect(idsOf('0 9 * * * /nowhere/cronwrap -- /bin/true')).toEqual(['crontab-path'])
   expect(idsOf('PATH=/nowhere', '@hourly cronwrap -- date +%F')).toEqual(['crontab-path', 'crontab-percent'])
-  expect(
-    idsOf(String.raw`* * * * * /usr/bin/env cronwrap -- date +\%F`, '5 4 * * * cd / && run-parts /etc/cron.daily'),
-  ).toEqual([])
+  const fine = [String.raw`* * * * * /usr/bin/env cronwrap -- date +\%F`, '5 4 * * * cd / && run-parts /etc/cron.daily']
+  expect(idsOf(...fine)).toEqual([])
+  const [note] = checkCrontab(parseCrontab('* * * * * FOO=1 /srv/a.sh | tee x'), null)
+  expect(note?.next).toBe("crontab -e: cronwrap --job a -- sh -c 'FOO=1 /srv/a.sh | tee x'")
+})
+
+test('a crontab job that never ran is told, one that ran is not', async () => {
+  await using rig = createRig()
+  machine(rig)
+  rig.write('crontab', `PATH=${rig.path('bin')}:/usr/bin:/bin\n0 9 * * * cronwrap --job morning -- true\n`)
+  expect(await ids(rig, 'morning')).toContain('never-ran')
+  await rig.run(['--job', 'morning', '--', 'true'])
+  expect(await ids(rig, 'morning')).toEqual([])
+})
+
+test('a run of OpenClaw is matched with the one it started, not with a later one; a skip is none', async () => {
+  await using rig = createRig()
+  const openclaw = machine(rig)
+  openclaw.setJobs([commandJob('twice')])
+  const first = await recordedRun(rig, 'twice', 'true')
+  await recordedRun(rig, 'twice', 'exit 1')
+  openclaw.setRuns('id-twice', [finishedRun('twice', first - 20, { ts: first + 40, durationMs: 60 })])
+  expect(await ids(rig, 'twice')).toEqual(['run-failed', 'delivered-without-id'])
+  openclaw.setRuns('id-twice', [finishedRun('twice', Date.now() + 60_000, { status: 'skipped' })])
+  expect(await ids(rig, 'twice')).toEqual(['run-failed'])
+})
+
+test('what each run would warn of is told once; a missing summary is made again', async () => {
+  await using rig = createRig()
+  machine(rig)
+  await rig.run(['--job', 'a', '--', 'true'])
+  fs.writeJsonSync(rig.home.config, { defaults: { timout: '1h' } })
+  expect((await findings(rig)).map(({ seen }) => seen)).toEqual([expect.stringContaining('did you mean timeout?')])
+  fs.removeSync(rig.home.config)
+  fs.removeSync(rig.home.summary)
+  expect(await ids(rig)).toEqual(['summary-missing'])
+  await rig.run(['doctor', '--fix'])
+  expect(await ids(rig)).toEqual([])
 })

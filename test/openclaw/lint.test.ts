@@ -38,6 +38,8 @@ test.each<[string, object]>([
   ['own-timeout', payload({ argv: ['/opt/cronwrap', '--timeout', '900s', '--', '/bin/true'] })],
   ['auto-disabled', { enabled: false, state: { autoDisabled: { reason: 'consecutive-failures', atMs: 1 } } }],
   ['failure-notice', { state: { lastFailureNotificationDeliveryStatus: 'unknown' } }],
+  ['own-timeout', payload({ argv: ['/opt/cronwrap', '--retries', '3', '--timeout', '5m', '--', '/bin/true'] })],
+  ['hidden-errors', payload({ argv: ['sh', '-c', 'cronwrap --timeout 5m -- /bin/true || true'] })],
   ['script-missing', payload({ argv: ['/opt/cronwrap', '--timeout', '5m', '--', 'python3', '/srv/nowhere.py'] })],
 ])('%s is found', (rule, changes) => {
   expect(rulesOf(commandJob('j', changes))).toContain(rule)
@@ -55,7 +57,7 @@ test('each rule has a test here, a reason and a command', () => {
   const findings = lintJobs(readJobs([commandJob('x', { delivery: {}, failureAlert: false, ...agent('sh x.sh') })]), {
     isLocal: true,
   })
-  for (const { why, fix } of findings) expect(`${why}${fix}`).toMatch(/\S.*(openclaw cron edit|have it run)/)
+  for (const { why, fix } of findings) expect(`${why}${fix}`).toMatch(/\S.*openclaw cron edit/)
 })
 
 test.each([
@@ -105,10 +107,23 @@ test('a shell line is split as the shell does', () => {
 
 test('the wrapped command is found in argv, in a shell line and in a message', () => {
   const wrapped = (changes: object): unknown => readJobs([commandJob('named', changes)]).map(findWrapped)[0]
-  expect(wrapped({})).toEqual({ job: 'named', command: ['/bin/true'], timeoutMs: 890_000 })
+  expect(wrapped({})).toMatchObject({
+    job: 'named',
+    command: ['/bin/true'],
+    timeoutMs: 890_000,
+    wrapper: ['/opt/cronwrap'],
+  })
   const message = 'First:\n`cronwrap --job=other --timeout 1m -- python3 "/a b/task.py"`\nthen send it'
-  expect(wrapped(agent(message))).toEqual({ job: 'other', command: ['python3', '/a b/task.py'], timeoutMs: 60_000 })
+  expect(wrapped(agent(message))).toMatchObject({
+    job: 'other',
+    command: ['python3', '/a b/task.py'],
+    timeoutMs: 60_000,
+  })
   expect(wrapped(payload({ argv: ['node', '/x/bin/cronwrap.js', '--', 'x'], env: {} }))).toMatchObject({ job: 'x' })
+  expect(wrapped(agent("Don't stop.\ncronwrap --job q \\\n  -- x 'it is'; then don't"))).toMatchObject({ job: 'q' })
+  expect(wrapped(payload({ argv: ['/usr/bin/env', 'bash', '-lc', 'cronwrap run --job r /bin/true'] }))).toMatchObject({
+    job: 'r',
+  })
   expect(wrapped(agent('say hello'))).toBeNull()
 })
 
@@ -116,7 +131,7 @@ test('cronwrap openclaw lint asks OpenClaw, or reads a file; exits 1 on errors; 
   await using rig = createRig()
   const openclaw = standIn(rig, BIN)
   openclaw.setJobs([commandJob('good')])
-  expect(await rig.run(['openclaw', 'lint'])).toMatchObject({ code: 0, stdout: '1 jobs, 0 errors, 0 warnings\n' })
+  expect(await rig.run(['openclaw', 'lint'])).toMatchObject({ code: 0, stdout: '1 job, 0 errors, 0 warnings\n' })
   openclaw.setJobs([commandJob('bad', { delivery: { mode: 'announce', channel: 'telegram' } })])
   const bad = await rig.run(['openclaw', 'lint', '--json'])
   expect(bad.code).toBe(1)
@@ -163,6 +178,7 @@ test('cronwrap openclaw add prints a line that OpenClaw takes, and runs it with 
     '0 7 * * *',
   ])
   expect(words).toContain('CRONWRAP_JOB=water')
+  expect(words).toContain(`CRONWRAP_HOME=${rig.home.base}`)
   expect(words.some((word) => word.startsWith('PATH=/'))).toBe(true)
   const ran = await rig.spawn(argv[0] ?? '', argv.slice(1), {
     env: {
@@ -187,7 +203,7 @@ test('with --agent the message holds the three steps', async () => {
     'add',
     'water',
     '--schedule',
-    '10m',
+    '1h30m',
     '--channel',
     'telegram',
     '--to',
@@ -197,14 +213,8 @@ test('with --agent the message holds the three steps', async () => {
     'true',
   ]
   const { stdout } = await rig.run(words)
-  expect(stdout).toContain('--every 10m')
-  for (const step of [
-    '--job water',
-    'delivery water MESSAGE_ID',
-    'messageId',
-    'never say that it succeeded',
-    'NO_REPLY',
-  ])
+  expect(stdout).toContain('--every 5400s')
+  for (const step of ['--job water', 'water MESSAGE_ID', 'messageId', 'never say that it succeeded', 'NO_REPLY'])
     expect(stdout).toContain(step)
 })
 
@@ -217,5 +227,56 @@ test('what is missing or cannot be is said', async () => {
   expect(await told('add', 'x', ...flags)).toContain('its command are missing')
   expect(await told('add', 'x', ...flags, '--', 'nowhere-at-all')).toContain('nowhere-at-all was not found')
   expect(await told('add', 'x', ...flags, '--timeout', '5s', '--', 'true')).toContain('too short')
+  expect(await told('add', 'x', ...flags, '--tz', 'UTC', '--', 'true')).toContain('--tz has no meaning for an interval')
+  expect(await told('add', 'x', ...flags.with(1, 'banana'), '--', 'true')).toContain('"banana" is no schedule')
+  expect(await told('add', 'x', ...flags, '--', '/tmp')).toContain('is no program')
   expect(await told('list')).toContain('usage: cronwrap openclaw')
+})
+
+test('the fixes of a job agree, keep its options, and leave a shell line to a shell', () => {
+  const fixes = (changes: object): string[] => [
+    ...new Set(lintJobs(readJobs([commandJob('Morning Brief', changes)]), { isLocal: false }).map(({ fix }) => fix)),
+  ]
+  const argvOf = (fix: string | undefined): unknown => JSON.parse(splitWords(fix ?? '').at(-1) ?? '')
+  const shell = fixes({
+    payload: { kind: 'command', argv: ['sh', '-lc', 'cd /srv && FOO=1 x | tee y'], timeoutSeconds: 900 },
+  })
+  expect(shell.filter((fix) => !fix.includes('<'))).toHaveLength(1)
+  expect(argvOf(shell.find((fix) => !fix.includes('<')))).toEqual(
+    expect.arrayContaining(['--job', 'Morning-Brief', '--', 'sh', '-c', 'cd /srv && FOO=1 x | tee y']),
+  )
+  const [kept] = fixes({
+    payload: {
+      kind: 'command',
+      argv: ['/opt/cw/cronwrap', '--home', '/d', '--retries', '3', '--', 'x'],
+      timeoutSeconds: 900,
+    },
+  })
+  expect(argvOf(kept)).toEqual([
+    '/opt/cw/cronwrap',
+    '--home',
+    '/d',
+    '--retries',
+    '3',
+    '--timeout',
+    '207s',
+    '--kill-after',
+    '5s',
+    '--',
+    'x',
+  ])
+})
+
+test('odd values and long messages neither crash nor hang', () => {
+  const odd = {
+    payload: { kind: 'command', argv: [{ toString: 1 }, 7, null] },
+    failureAlert: null,
+    state: { autoDisabled: null },
+  }
+  expect(rulesOf(commandJob('odd', { ...odd, delivery: { mode: 'none', failureDestination: null } }))).toContain(
+    'no-failure-route',
+  )
+  const started = performance.now()
+  rulesOf(commandJob('long', agent('a.'.repeat(500_000))))
+  expect(performance.now() - started).toBeLessThan(3_000)
 })

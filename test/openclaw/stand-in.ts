@@ -51,7 +51,7 @@ export function commandJob(name: string, changes: object = {}): Record<string, u
     schedule: { kind: 'cron', expr: '0 7 * * *', tz: 'UTC' },
     payload: {
       kind: 'command',
-      argv: ['/opt/cronwrap', '--timeout', '890s', '--', '/bin/true'],
+      argv: ['/opt/cronwrap', '--timeout', '890s', '--kill-after', '5s', '--', '/bin/true'],
       env: { CRONWRAP_JOB: name },
       timeoutSeconds: 900,
     },

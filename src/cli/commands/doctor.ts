@@ -4,6 +4,7 @@ import { diagnose, type Diagnosis } from '../../doctor/doctor.ts'
 import type { Finding } from '../../doctor/finding.ts'
 import { printable } from '../../record/outcome-text.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
+import { reportError } from '../report-error.ts'
 import { createColors, print, printJson } from '../output.ts'
 
 const HEALTHY = 0
@@ -24,17 +25,17 @@ export const doctorCommand: Command = {
   async run(input) {
     const { home, flags, positionals, now } = input
     const job = positionals[0] === undefined ? null : parseId(positionals[0])
-    let diagnosis: Diagnosis
     try {
-      diagnosis = await diagnose(home, job, now, process.env)
+      const diagnosis = await diagnose(home, job, now, process.env)
+      const fixed = flags.get('fix') === 'true' ? await applyFixes(diagnosis.findings) : new Map<Finding, string>()
+      const left = diagnosis.findings.filter((finding) => finding.severity !== 'note' && !fixed.has(finding))
+      show(input, diagnosis, fixed, left.length === 0)
+      return left.length === 0 ? HEALTHY : FINDINGS
     } catch (error) {
-      if (error instanceof CronwrapError || errnoOf(error) === undefined) throw error
-      process.stderr.write(`cronwrap: could not look: ${messageOf(error)}\n`)
+      if (!(error instanceof CronwrapError) && errnoOf(error) === undefined) throw error
+      reportError(error, { json: flags.get('json') === 'true' })
       return COULD_NOT_LOOK
     }
-    const fixed = flags.get('fix') === 'true' ? await applyFixes(diagnosis.findings) : new Map<Finding, string>()
-    show(input, diagnosis, fixed)
-    return diagnosis.findings.some((finding) => !fixed.has(finding)) ? FINDINGS : HEALTHY
   },
 }
 
@@ -42,34 +43,43 @@ async function applyFixes(findings: readonly Finding[]): Promise<Map<Finding, st
   const fixed = new Map<Finding, string>()
   for (const finding of findings) {
     if (finding.fix === undefined) continue
-    await finding.fix.apply()
-    fixed.set(finding, finding.fix.says)
+    try {
+      await finding.fix.apply()
+      fixed.set(finding, finding.fix.says)
+    } catch (error) {
+      process.stderr.write(`cronwrap: ${finding.id} could not be mended: ${messageOf(error)}\n`)
+    }
   }
   return fixed
 }
 
-function show({ flags }: CommandInput, { findings, looked }: Diagnosis, fixed: ReadonlyMap<Finding, string>): void {
+function show(
+  { flags }: CommandInput,
+  { findings, looked }: Diagnosis,
+  fixed: ReadonlyMap<Finding, string>,
+  healthy: boolean,
+): void {
   if (flags.get('json') === 'true') {
     const shown = findings.map((finding) => {
       const { id, severity, job, seen, means, next } = finding
       return { id, severity, job, seen, means, next, fixed: fixed.get(finding) ?? null }
     })
-    printJson({ healthy: findings.length === 0, findings: shown, looked_at: looked })
+    printJson({ healthy, findings: shown, looked_at: looked })
     return
   }
   for (const finding of findings) print(describe(finding, fixed.get(finding)))
-  if (findings.length === 0) print(`healthy; looked at: ${looked.join(', ')}`)
-  else if (fixed.size < findings.length && findings.some(({ fix }) => fix !== undefined) && fixed.size === 0)
+  if (healthy) print(`healthy; looked at: ${looked.join(', ')}`)
+  else if (fixed.size === 0 && findings.some(({ fix }) => fix !== undefined))
     print('cronwrap doctor --fix mends what can be mended here')
 }
 
 function describe(finding: Finding, done: string | undefined): string {
   const colors = createColors()
-  const mark = finding.severity === 'error' ? colors.red('✗') : colors.yellow('!')
-  const name = finding.job === null ? '' : `${finding.job}: `
+  const mark = { error: colors.red('✗'), warning: colors.yellow('!'), note: colors.dim('-') }[finding.severity]
+  const name = finding.job === null ? '' : `${printable(finding.job)}: `
   return [
     `${mark} ${name}${printable(finding.seen)} [${finding.id}]`,
     `  means: ${printable(finding.means)}`,
-    done === undefined ? `  next:  ${printable(finding.next)}` : `  fixed: ${done}`,
+    done === undefined ? `  next:  ${printable(finding.next)}` : `  fixed: ${printable(done)}`,
   ].join('\n')
 }

@@ -3,11 +3,11 @@ import { resolve } from 'node:path'
 import { parseId } from '../../config/job-id.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
 import { parseDuration } from '../../platform/duration.ts'
-import { quoteCommand } from '../../record/outcome-text.ts'
+import { printable, quoteCommand } from '../../record/outcome-text.ts'
 import { addWords } from '../../openclaw/add-job.ts'
 import { lintJobs, type JobFinding } from '../../openclaw/lint.ts'
-import { askOpenclaw } from '../../openclaw/openclaw-cli.ts'
-import { listJobs, readJobs, type OpenclawJob } from '../../openclaw/openclaw-job.ts'
+import { askOpenclaw, cannotAsk } from '../../openclaw/openclaw-cli.ts'
+import { readJobs, type OpenclawJob } from '../../openclaw/openclaw-job.ts'
 import { JSON_FLAG, type Command, type CommandFlag, type CommandInput } from '../command.ts'
 import { createColors, print, printJson } from '../output.ts'
 
@@ -19,8 +19,9 @@ const value = (placeholder: string, description: string): CommandFlag => ({
 
 export const openclawCommand: Command = {
   name: 'openclaw',
-  usage: 'add <job> … -- command | lint',
-  description: 'Make an OpenClaw job that runs under cronwrap, or check the jobs that are there',
+  usage: '<action> [job]',
+  description:
+    '"add <job> … -- command": make an OpenClaw job that runs under cronwrap; "lint": check those that are there',
   flags: new Map([
     ['schedule', value('<when>', 'add: a cron expression, 10m, or a time')],
     ['tz', value('<zone>', 'add: time zone of the schedule')],
@@ -65,7 +66,7 @@ async function add({ flags, home }: CommandInput, [job, ...command]: readonly st
     timeoutMs: parseDuration(flags.get('timeout') ?? '900s'),
     command,
     cwd: resolve(flags.get('cwd') ?? process.cwd()),
-    home: flags.has('home') || process.env['CRONWRAP_HOME'] ? home.base : null,
+    home: home.base,
     agent: flags.get('agent') === 'true',
     env: process.env,
   })
@@ -75,8 +76,8 @@ async function add({ flags, home }: CommandInput, [job, ...command]: readonly st
     return 0
   }
   const answer = await askOpenclaw(words.slice(1))
-  if (answer.kind !== 'answer') throw cannotAsk(answer)
-  printJson(answer.value)
+  if (answer.kind === 'answer') printJson(answer.value)
+  else if (answer.kind === 'absent' || !answer.ran) throw cannotAsk(answer)
   return 0
 }
 
@@ -91,41 +92,46 @@ async function lint({ flags }: CommandInput): Promise<number> {
   const jobs = file === undefined ? await jobsOfOpenclaw() : jobsInFile(file)
   const findings = lintJobs(jobs, { isLocal: file === undefined })
   if (flags.get('json') === 'true') printJson({ jobs: jobs.length, findings })
-  else if (flags.get('fix') === 'true') for (const fix of new Set(findings.map((finding) => finding.fix))) print(fix)
+  else if (flags.get('fix') === 'true') printFixes(findings)
   else printFindings(jobs, findings)
   return findings.some(({ severity }) => severity === 'error') ? 1 : 0
 }
 
 async function jobsOfOpenclaw(): Promise<OpenclawJob[]> {
-  const answer = await listJobs()
+  const answer = await askOpenclaw(['cron', 'list', '--all', '--json'])
   if (answer.kind !== 'answer') throw cannotAsk(answer)
   return readJobs(answer.value)
 }
 
 function jobsInFile(file: string): OpenclawJob[] {
+  let jobs: OpenclawJob[]
   try {
-    return readJobs(JSON.parse(fs.readFileSync(file, 'utf8')))
+    jobs = readJobs(JSON.parse(fs.readFileSync(file, 'utf8')))
   } catch (error) {
     throw new CronwrapError('CANNOT_READ', `${file} cannot be read: ${messageOf(error)}`, { cause: error })
   }
+  if (jobs.length === 0) throw new CronwrapError('CANNOT_READ', `${file} holds no jobs`)
+  return jobs
 }
 
-function cannotAsk(
-  answer: { readonly kind: 'absent' } | { readonly kind: 'failed'; readonly message: string },
-): CronwrapError {
-  const message = answer.kind === 'absent' ? 'there is no openclaw on the PATH' : answer.message
-  return new CronwrapError('CANNOT_READ', `OpenClaw could not be asked: ${message}`, {
-    hint: 'see cronwrap doctor, or lint a file with --file',
-  })
+/** What holds a gap for the user to fill is printed as a comment: the rest can be run as it is. */
+function printFixes(findings: readonly JobFinding[]): void {
+  for (const fix of new Set(findings.map((finding) => finding.fix))) print(/<[^>]+>/.test(fix) ? `# ${fix}` : fix)
 }
 
 function printFindings(jobs: readonly OpenclawJob[], findings: readonly JobFinding[]): void {
   const colors = createColors()
   for (const { job, rule, severity, seen, why, fix } of findings) {
-    print(`${severity === 'error' ? colors.red('✗') : colors.yellow('!')} ${job}: ${seen} [${rule}]`)
+    print(
+      `${severity === 'error' ? colors.red('✗') : colors.yellow('!')} ${printable(job)}: ${printable(seen)} [${rule}]`,
+    )
     print(`  why: ${why}`)
-    print(`  fix: ${fix}`)
+    print(`  fix: ${printable(fix)}`)
   }
   const errors = findings.filter(({ severity }) => severity === 'error').length
-  print(`${jobs.length} jobs, ${errors} errors, ${findings.length - errors} warnings`)
+  print([count(jobs.length, 'job'), count(errors, 'error'), count(findings.length - errors, 'warning')].join(', '))
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
