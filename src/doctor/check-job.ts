@@ -1,7 +1,8 @@
 import { deliveryStatusOf } from '../openclaw/mirror-delivery.ts'
-import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
+import { effectiveTimeoutSeconds, type OpenclawJob } from '../openclaw/openclaw-job.ts'
 import { recordedRunOf, type OpenclawRun } from '../openclaw/openclaw-run.ts'
 import { findWrapped } from '../openclaw/wrapped-command.ts'
+import { formatDuration } from '../platform/duration.ts'
 import { isUndelivered } from '../record/alerts.ts'
 import type { RunFinished } from '../record/event.ts'
 import { describeEnd } from '../record/outcome-text.ts'
@@ -33,7 +34,7 @@ type Told = readonly [id: string, severity: Finding['severity'], seen: string, m
 
 /** Did the script run, how did it end, was its message sent, does OpenClaw agree. Pure. */
 export function checkJob(facts: JobFacts): Finding[] {
-  const told = [...checkRuns(facts), ...checkDelivery(facts), ...checkAgreement(facts)]
+  const told = [...checkRuns(facts), ...checkDelivery(facts), ...checkSchedule(facts), ...checkAgreement(facts)]
   return told.map(([id, severity, seen, means, next]) => ({ id, severity, job: facts.job, seen, means, next }))
 }
 
@@ -82,6 +83,38 @@ function checkDelivery({ job, entry, openclaw, now }: JobFacts): Told[] {
   const next = openclaw?.job ? `cronwrap delivery --from-openclaw ${job}` : `cronwrap delivery ${job} <message-id>`
   return [['undelivered', 'error', 'the run succeeded, no delivery was recorded', means, next]]
 }
+
+/** OpenClaw's own idea of when it should run, and of whether it does. */
+function checkSchedule({ openclaw, now }: JobFacts): Told[] {
+  const job = openclaw?.job
+  if (!job?.enabled) return []
+  const look = `openclaw cron runs ${job.id}`
+  const limit = effectiveTimeoutSeconds(job)
+  const told: Told[] = []
+  if (job.nextRunMs !== null && job.runningSinceMs === null && now.getTime() - job.nextRunMs > OVERDUE_MS) {
+    const seen = `OpenClaw was to run it ${formatDuration(now.getTime() - job.nextRunMs)} ago and did not`
+    told.push([
+      'openclaw-missed',
+      'error',
+      seen,
+      'its scheduler stands still, or the gateway was stopped meanwhile',
+      look,
+    ])
+  }
+  if (job.runningSinceMs !== null && limit !== null && now.getTime() - job.runningSinceMs > limit * 1000 + OVERDUE_MS) {
+    const seen = `OpenClaw has it running for ${formatDuration(now.getTime() - job.runningSinceMs)}`
+    told.push([
+      'openclaw-stuck',
+      'error',
+      seen,
+      `it is allowed ${formatDuration(limit * 1000)}; it does not run again until that ends`,
+      look,
+    ])
+  }
+  return told
+}
+
+const OVERDUE_MS = 10 * 60_000
 
 function checkAgreement({ job, entry, recorded, isRunning, openclaw }: JobFacts): Told[] {
   if (openclaw === null || openclaw.job === null) return []

@@ -26,6 +26,10 @@ export interface OpenclawJob {
   readonly autoDisabled: string | null
   /** How the notice of the last failure fared, where there was one. */
   readonly failureNotice: string | null
+  /** When it is to run next; null when it is not. */
+  readonly nextRunMs: number | null
+  /** Since when it runs; null when it does not. */
+  readonly runningSinceMs: number | null
 }
 
 /** OpenClaw gives these to a command and a turn of an agent that name no timeout. */
@@ -54,6 +58,8 @@ export function readJob(value: unknown): OpenclawJob | null {
     delivery: target,
     hasFailureRoute: hasFailureRoute(value, target),
     autoDisabled: autoDisabled === null ? null : (textField(autoDisabled, 'reason') ?? 'unknown'),
+    nextRunMs: numberField(value, 'state', 'nextRunAtMs'),
+    runningSinceMs: numberField(value, 'state', 'runningAtMs'),
     failureNotice: textField(value, 'state', 'lastFailureNotificationDeliveryStatus'),
   }
 }

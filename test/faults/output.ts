@@ -41,7 +41,10 @@ async function passesThrough(output: Output): Promise<string[]> {
   if (run === undefined || run.exit_code !== 3) return ['the run is not on record']
   const problems: string[] = []
   for (const name of ['stdout', 'stderr'] as const) {
-    if (run[`${name}_bytes`] > KEPT_BYTES) continue
+    if (run[`${name}_bytes`] > KEPT_BYTES) {
+      problems.push(...(await endsKept(rig, script, name)))
+      continue
+    }
     const kept = await hashed(rig, ['cronwrap', 'logs', 'printer', `--${name}`])
     const printed = await hashed(rig, [
       'sh',
@@ -51,6 +54,21 @@ async function passesThrough(output: Output): Promise<string[]> {
     if (kept !== printed) problems.push(`${name} in the log: ${kept}, printed ${printed}`)
   }
   return problems
+}
+
+/** Of more than is kept: the first and the last bytes, but for the rest of the lines at the gap. */
+async function endsKept(rig: Rig, script: string, name: 'stdout' | 'stderr'): Promise<string[]> {
+  const compared = 4 * MIB
+  const redirect = name === 'stdout' ? '2>/dev/null' : '2>&1 >/dev/null'
+  const cut = (end: string, producer: string): string => `${producer} | ${end} -c ${compared} | sha256sum`
+  const logs = `cronwrap logs printer --${name}`
+  const shell = ['head', 'tail']
+    .flatMap((end) => [cut(end, logs), cut(end, `python3 -u ${script} ${redirect}`)])
+    .join('\n')
+  const [keptHead, head, keptTail, tail] = (await rig.shell(shell)).stdout.split('\n')
+  return keptHead === head && keptTail === tail
+    ? []
+    : [`the ends of ${name} in the log are not those that were printed`]
 }
 
 const PROLOGUE = `import sys

@@ -134,6 +134,7 @@ test('a message id that somebody recorded is left alone', async () => {
   openclaw.setRuns('id-told', [finishedRun('told', started - 100)])
   expect((await rig.run(['delivery', '--from-openclaw', 'told'])).stderr).toContain('message 1032 is on record already')
   expect(rig.summary()['told']?.last_delivery?.message_id).toBe('1032')
+  expect((await rig.run(['delivery', '--from-openclaw', 'told', '--run', 'x'])).code).toBe(125)
 })
 
 test('known here, gone there', async () => {
@@ -243,6 +244,19 @@ test('a run of OpenClaw is matched with the one it started, not with a later one
   expect(await ids(rig, 'twice')).toEqual(['run-failed', 'delivered-without-id'])
   openclaw.setRuns('id-twice', [finishedRun('twice', Date.now() + 60_000, { status: 'skipped' })])
   expect(await ids(rig, 'twice')).toEqual(['run-failed'])
+})
+
+test('a run that OpenClaw missed, and one that it never ended', async () => {
+  await using rig = createRig()
+  const openclaw = machine(rig)
+  await rig.run(['--job', 'other', '--', 'true'])
+  const [hour, now] = [3_600_000, Date.now()]
+  openclaw.setJobs([
+    commandJob('missed', { state: { nextRunAtMs: now - hour } }),
+    commandJob('stuck', { state: { runningAtMs: now - hour } }),
+  ])
+  expect(await ids(rig, 'missed')).toEqual(['openclaw-missed'])
+  expect(await ids(rig, 'stuck')).toEqual(['openclaw-stuck'])
 })
 
 test('what each run would warn of is told once; a missing summary is made again', async () => {

@@ -191,6 +191,9 @@ test('cronwrap openclaw add prints a line that OpenClaw takes, and runs it with 
   const applied = await rig.run(['openclaw', 'add', 'water', ...flags, '--apply', '--', 'python3', 'task.py'])
   expect(JSON.parse(applied.stdout)).toMatchObject({ id: 'new-job' })
   expect(openclaw.calls().at(-1)).toMatch(/^cron add --name water --cron 0 7/)
+  openclaw.setJobs([commandJob('water')])
+  const again = await rig.run(['openclaw', 'add', 'water', ...flags, '--apply', '--', 'python3', 'task.py'])
+  expect(again.stderr).toContain('OpenClaw has a job "water" already')
   // What it adds passes its own rules.
   expect(rulesOf(commandJob('water', { payload: { kind: 'command', argv, timeoutSeconds: 900 } }))).toEqual([])
 })
@@ -230,6 +233,7 @@ test('what is missing or cannot be is said', async () => {
   expect(await told('add', 'x', ...flags, '--tz', 'UTC', '--', 'true')).toContain('--tz has no meaning for an interval')
   expect(await told('add', 'x', ...flags.with(1, 'banana'), '--', 'true')).toContain('"banana" is no schedule')
   expect(await told('add', 'x', ...flags, '--', '/tmp')).toContain('is no program')
+  expect(await told('lint', '--tz', 'UTC')).toContain('--tz is not for lint')
   expect(await told('list')).toContain('usage: cronwrap openclaw')
 })
 

@@ -39,7 +39,8 @@ export const deliveryCommand: Command = {
     const { home, flags, positionals } = input
     if (flags.get('from-openclaw') === 'true') return mirror(input)
     const [job = '', messageId, status] = positionals
-    if (messageId === undefined) throw new CronwrapError('USAGE', 'the message id is missing', { hint: HINT })
+    if (messageId === undefined)
+      throw new CronwrapError('USAGE', 'usage: cronwrap delivery <job> <message-id> [status]', { hint: HINT })
     const [error, channel, runId] = [flags.get('error'), flags.get('channel'), flags.get('run')]
     const result = await recordDelivery({
       home: home.base,
@@ -58,7 +59,8 @@ export const deliveryCommand: Command = {
 
 /** Silent when it recorded something; why it did not is said on stderr, with exit code 1. */
 async function mirror({ home, flags, positionals: [job = '', ...more] }: CommandInput): Promise<number> {
-  if (more.length > 0) throw new CronwrapError('USAGE', '--from-openclaw takes the job alone', { hint: HINT })
+  if (more.length > 0 || ['error', 'channel', 'run'].some((name) => flags.has(name)))
+    throw new CronwrapError('USAGE', '--from-openclaw takes the job alone', { hint: HINT })
   const { status, messageId, runId, reason } = await mirrorDelivery(home, parseId(job))
   if (flags.get('json') === 'true')
     printJson({ job, message_id: messageId, status, run_id: runId, recorded: reason === null, reason })

@@ -43,12 +43,21 @@ export const openclawCommand: Command = {
   positionals: [1, Infinity],
   async run(input) {
     const [action, ...rest] = input.positionals
+    const foreign = [...input.flags.keys()].find(
+      (name) => !['home', 'json'].includes(name) && !descriptionOf(name).startsWith(`${action}:`),
+    )
+    if (foreign !== undefined && (action === 'add' || action === 'lint'))
+      throw new CronwrapError('USAGE', `--${foreign} is not for ${action}`, { hint: 'see cronwrap openclaw --help' })
     if (action === 'add') return add(input, rest)
     if (action === 'lint' && rest.length === 0) return lint(input)
     throw new CronwrapError('USAGE', 'usage: cronwrap openclaw add <job> … -- command | lint', {
       hint: 'see cronwrap openclaw --help',
     })
   },
+}
+
+function descriptionOf(name: string): string {
+  return openclawCommand.flags.get(name)?.description ?? ''
 }
 
 async function add({ flags, home }: CommandInput, [job, ...command]: readonly string[]): Promise<number> {
@@ -75,6 +84,11 @@ async function add({ flags, home }: CommandInput, [job, ...command]: readonly st
     else print(quoteCommand(words))
     return 0
   }
+  // OpenClaw would add a second one, and both would run.
+  if ((await jobsOfOpenclaw()).some(({ name }) => name === job))
+    throw new CronwrapError('CONFLICT', `OpenClaw has a job "${job}" already`, {
+      hint: 'see openclaw cron edit --help',
+    })
   const answer = await askOpenclaw(words.slice(1))
   if (answer.kind === 'answer') printJson(answer.value)
   else if (answer.kind === 'absent' || !answer.ran) throw cannotAsk(answer)
