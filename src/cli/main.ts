@@ -2,7 +2,7 @@ import { nearest } from '../config/nearest.ts'
 import { CronwrapError } from '../errors.ts'
 import { explainUnusable } from '../platform/find-program.ts'
 import { readWords } from './argv.ts'
-import { COMMAND_NAMES } from './command-names.ts'
+import { COMMAND_NAMES } from '../config/command-names.ts'
 import { reportError } from './report-error.ts'
 import { RUN_FLAGS, runCommand } from './run.ts'
 

@@ -42,7 +42,7 @@ function nothingRecorded({ base }: Home): Finding {
   return general('nothing-recorded', 'warning', [`${base} holds no records`, means, 'cronwrap -- echo hello'])
 }
 
-function checkAccess({ base, logs, running }: Home): Finding[] {
+function checkAccess({ base, logs, state, running }: Home): Finding[] {
   const findings: Finding[] = []
   const shut = [base, logs, running].filter((path) => fs.existsSync(path) && !isWritable(path))
   if (shut.length > 0) {
@@ -55,7 +55,8 @@ function checkAccess({ base, logs, running }: Home): Finding[] {
       ]),
     )
   }
-  const open = [base, logs, ...listDirectory(logs).map((name) => join(logs, name))].filter(isOpenToOthers)
+  // The base directory itself may be the workspace of somebody else.
+  const open = [logs, state, ...listDirectory(logs).map((name) => join(logs, name))].filter(isOpenToOthers)
   if (open.length > 0) {
     const apply = async (): Promise<void> => {
       for (const path of open) fs.chmodSync(path, fs.statSync(path).isDirectory() ? 0o700 : 0o600)

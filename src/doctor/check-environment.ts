@@ -1,7 +1,8 @@
+import { basename } from 'node:path'
 import { findProgram } from '../platform/find-program.ts'
 import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
 import { shellLine } from '../openclaw/wrapped-command.ts'
-import type { Crontab } from './check-crontab.ts'
+import { starterOf, type Crontab } from './check-crontab.ts'
 import type { Finding } from './finding.ts'
 
 const LEAST_NODE = [20, 19] as const
@@ -16,7 +17,11 @@ export async function checkEnvironment(
   env: NodeJS.ProcessEnv,
 ): Promise<Finding[]> {
   const loginJob = jobs.find(({ argv }) => /^cronwrap\s/.test(shellLine(argv) ?? '') && /-[a-z]*l/.test(argv.join(' ')))
-  const paths = [...new Set(crontab.lines.filter(({ job }) => job !== null).map(({ path }) => path))]
+  const paths = [
+    ...new Set(
+      crontab.lines.filter(({ wrapped }) => basename(starterOf(wrapped)) === 'cronwrap').map(({ path }) => path),
+    ),
+  ]
   const versions = await Promise.all(
     paths.map(async (path) => ({ path, version: await ask(['-c', 'node --version'], path, env) })),
   )

@@ -1,4 +1,5 @@
 import { deliveryStatusOf } from '../openclaw/mirror-delivery.ts'
+import { runsCommand } from '../openclaw/lint-rules.ts'
 import { effectiveTimeoutSeconds, type OpenclawJob } from '../openclaw/openclaw-job.ts'
 import { recordedRunOf, type OpenclawRun } from '../openclaw/openclaw-run.ts'
 import { findWrapped } from '../openclaw/wrapped-command.ts'
@@ -12,6 +13,8 @@ import type { Finding } from './finding.ts'
 /** What is known of one job, here and at OpenClaw. */
 export interface JobFacts {
   readonly job: string
+  /** The base directory that is looked at. */
+  readonly base: string
   readonly entry: SummaryEntry | null
   /** Oldest first. */
   readonly recorded: readonly RunFinished[]
@@ -116,7 +119,7 @@ function checkSchedule({ openclaw, now }: JobFacts): Told[] {
 
 const OVERDUE_MS = 10 * 60_000
 
-function checkAgreement({ job, entry, recorded, isRunning, openclaw }: JobFacts): Told[] {
+function checkAgreement({ job, base, entry, recorded, isRunning, openclaw }: JobFacts): Told[] {
   if (openclaw === null || openclaw.job === null) return []
   if (openclaw.runs === null) {
     const means = 'whether it agrees with what is on record here cannot be seen'
@@ -126,14 +129,21 @@ function checkAgreement({ job, entry, recorded, isRunning, openclaw }: JobFacts)
   }
   const [latest] = openclaw.runs
   if (latest === undefined) return []
-  const run = recordedRunOf(latest, recorded)
-  if (run === null) return isRunning ? [] : neverStarted(openclaw, openclaw.job, latest)
+  const run = recordedRunOf(latest, recorded, openclaw.job)
+  const elsewhere = findWrapped(openclaw.job)?.base ?? base
+  const gaveWay = isRunning || recorded.some((each) => wasGoing(each, latest))
+  if (run === null) return gaveWay || elsewhere !== base ? [] : neverStarted(openclaw, openclaw.job, latest)
   return [...contradiction(job, latest, run), ...missingId(job, entry, latest, run)]
+}
+
+function wasGoing({ started, time }: RunFinished, { startedMs }: OpenclawRun): boolean {
+  return Date.parse(started) <= startedMs && Date.parse(time) >= startedMs
 }
 
 /** A run that gave way to another one need not be on record. */
 function neverStarted({ isDefined }: OpenclawFacts, job: OpenclawJob, latest: OpenclawRun): Told[] {
   if (/exited with code 75\b/.test(latest.error ?? '')) return []
+  if (isDefined && !runsCommand(job)) return []
   if (isDefined && findWrapped(job) === null) {
     const means = 'nothing of it is on record here'
     return [['not-wrapped', 'warning', 'the job does not run under cronwrap', means, 'cronwrap openclaw lint']]

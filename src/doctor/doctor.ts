@@ -1,6 +1,7 @@
 import type { Home } from '../config/base-directory.ts'
 import { lintJobs } from '../openclaw/lint.ts'
 import { jobsRecordingAs, runsOfAll, viewOpenclaw, type OpenclawView } from '../openclaw/openclaw-view.ts'
+import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
 import { findWrapped } from '../openclaw/wrapped-command.ts'
 import { listRunning, readRuns, readSummary, sweepBeforeReading } from '../record/read-records.ts'
 import { unknownJob } from '../record/record-delivery.ts'
@@ -35,7 +36,7 @@ interface Scene {
 export async function diagnose(home: Home, job: string | null, now: Date, env: NodeJS.ProcessEnv): Promise<Diagnosis> {
   const base = checkBase(home, now)
   await sweepBeforeReading(home)
-  const [crontab, openclaw] = await Promise.all([readCrontab(), viewOpenclaw()])
+  const [crontab, openclaw] = await Promise.all([readCrontab(home.base), viewOpenclaw()])
   const scene: Scene = { home, summary: readSummary(home), openclaw, crontab, now }
   const jobs = job === null ? allJobs(scene) : [job]
   if (job !== null && !isKnown(scene, job)) throw unknownJob(job, [...scene.summary.keys()])
@@ -63,11 +64,16 @@ export async function diagnose(home: Home, job: string | null, now: Date, env: N
 }
 
 /** Those that are on record, those of OpenClaw that run under cronwrap, and those that the crontab names. */
-function allJobs({ summary, openclaw, crontab }: Scene): string[] {
-  const wrapped = (openclaw?.jobs ?? []).flatMap((each) => findWrapped(each)?.job ?? [])
+function allJobs({ home, summary, openclaw, crontab }: Scene): string[] {
+  const wrapped = (openclaw?.jobs ?? []).flatMap((each) => recordedHere(each, home))
   const unknown = openclaw?.silence === null ? [] : (openclaw?.jobs ?? []).map(({ name }) => name)
   const inCrontab = crontab.lines.flatMap(({ job }) => job ?? [])
   return [...new Set([...summary.keys(), ...wrapped, ...unknown, ...inCrontab])].sort()
+}
+
+function recordedHere(job: OpenclawJob, { base }: Home): string[] {
+  const wrapped = findWrapped(job)
+  return wrapped?.base === base ? [wrapped.job] : []
 }
 
 function isKnown({ home, summary, openclaw, crontab }: Scene, job: string): boolean {
@@ -90,6 +96,7 @@ async function checkOne({ home, summary, openclaw, crontab, now }: Scene, job: s
   return [
     ...checkJob({
       job,
+      base: home.base,
       entry: summary.get(job) ?? null,
       recorded: readRuns(home, job),
       isRunning: isRunning(home, job),

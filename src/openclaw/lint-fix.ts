@@ -1,8 +1,17 @@
 import { deriveJobId, isId } from '../config/job-id.ts'
+import { DEFAULT_RUN_OPTIONS } from '../config/run-options.ts'
 import { quoteCommand } from '../record/outcome-text.ts'
 import { cronwrapWords } from './add-job.ts'
 import { effectiveTimeoutSeconds, type OpenclawJob } from './openclaw-job.ts'
-import { findWrapped, needsShell, shellLine, splitWords, withFlag, type WrappedCommand } from './wrapped-command.ts'
+import {
+  findWrapped,
+  needsShell,
+  shellLine,
+  splitWords,
+  waitsMs,
+  withFlag,
+  type WrappedCommand,
+} from './wrapped-command.ts'
 
 /** `openclaw cron edit` for the job. What only the user knows stands in angle brackets, and keeps it from being run as it is. */
 export function edit(job: OpenclawJob, ...words: string[]): string {
@@ -27,19 +36,21 @@ export function editCommand(job: OpenclawJob, script?: string): string {
     : edit(job, '--message', `<the message, with the command as: ${line}>`)
 }
 
+/** A shell line stays with its shell, which is no login shell any more. */
 function plainCommand({ argv, payload }: OpenclawJob): readonly string[] {
   const line = shellLine(argv)
   if (payload !== 'command') return ['<the command>']
   if (line === null) return argv
-  return needsShell(line) ? ['sh', '-c', line] : splitWords(line)
+  return needsShell(line) ? [...argv.slice(0, -2), (argv.at(-2) ?? '').replace('l', ''), line] : splitWords(line)
 }
 
 function flagsOf(job: OpenclawJob, name: string, wrapped: WrappedCommand | null): string[] {
   const limit = effectiveTimeoutSeconds(job)
   const flags = wrapped?.flags ?? ['--job', name, '--on-failure-line']
   if (limit === null || (wrapped?.longestMs ?? Infinity) < limit * 1000) return [...flags]
-  const attempts = 1 + (Number(flags[flags.indexOf('--retries') + 1]) || 0)
+  const { retries, retryDelayMs, drainMs } = wrapped?.options ?? DEFAULT_RUN_OPTIONS
   const killAfter = limit < 30 ? 1 : 5
-  const own = Math.max(1, Math.floor((limit * 0.95) / attempts) - killAfter - 1)
+  const forAttempts = (limit * 0.95 * 1000 - waitsMs(retries, retryDelayMs)) / (retries + 1)
+  const own = Math.max(1, Math.floor((forAttempts - drainMs) / 1000) - killAfter)
   return withFlag(withFlag(flags, '--timeout', `${own}s`), '--kill-after', `${killAfter}s`)
 }

@@ -168,7 +168,7 @@ const SCRIPT = /\.(?:py|sh|js|mjs|cjs|ts|rb|pl|php)$/
 const INTERPRETER = /^(?:python|node|bash|sh|tsx|ruby|perl|php|bun|deno)[\d.]*$/
 
 /** A message that only talks needs no wrapper. */
-function runsCommand({ payload, message }: OpenclawJob): boolean {
+export function runsCommand({ payload, message }: OpenclawJob): boolean {
   if (payload !== 'agentTurn') return payload === 'command'
   const words = message.split(/[\s`'"]+/)
   return words.some(

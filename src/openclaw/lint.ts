@@ -13,7 +13,8 @@ export function lintJobs(jobs: readonly OpenclawJob[], options: { readonly isLoc
     jobs.flatMap(({ delivery: { channel, accountId } }) => (channel !== null && accountId !== null ? [channel] : [])),
   )
   return jobs.flatMap((job) =>
-    RULES.flatMap(({ id, severity, check }) => {
+    // Of a job that somebody disabled nothing else matters.
+    RULES.filter(({ id }) => job.enabled || id === 'auto-disabled').flatMap(({ id, severity, check }) => {
       const finding = check(job, { ...options, channelsWithAccounts })
       return finding === null ? [] : [{ rule: id, severity, job: job.name, id: job.id, ...finding }]
     }),

@@ -31,7 +31,11 @@ export async function mirrorDelivery(home: Home, job: string): Promise<MirrorRes
   if (runs === null) throw cannotAsk({ kind: 'failed', message: 'it does not tell the runs of the job', ran: false })
   const [run] = runs
   if (run === undefined) throw new CronwrapError('NO_SUCH_RUN', `OpenClaw has no run of "${job}"`)
-  const recorded = recordedRunOf(run, readRuns(home, job))
+  const recorded = recordedRunOf(
+    run,
+    readRuns(home, job),
+    jobs.find(({ id }) => id === run.jobId) ?? { payload: 'unknown' },
+  )
   const nothing = (reason: string): MirrorResult => ({
     status: null,
     messageId: null,

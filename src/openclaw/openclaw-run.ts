@@ -40,12 +40,20 @@ export function readRun(value: unknown): OpenclawRun | null {
 /** The two clocks of one machine are read at different moments. */
 const SLACK_MS = 1_000
 
-/** The run of cronwrap that OpenClaw's run started, or null: the two share no id, only the time. The nearest start counts. */
-export function recordedRunOf(run: OpenclawRun, recorded: readonly RunFinished[]): RunFinished | null {
+/**
+ * The run of cronwrap that OpenClaw's run started, or null: the two share no id, only the time. A command is started once, so
+ * the nearest start counts; an agent may run it again until it succeeds, so the last one does.
+ */
+export function recordedRunOf(
+  run: OpenclawRun,
+  recorded: readonly RunFinished[],
+  { payload }: { readonly payload: string },
+): RunFinished | null {
   const distance = ({ started }: RunFinished): number => Math.abs(Date.parse(started) - run.startedMs)
   const within = recorded.filter(({ started }) => {
     const at = Date.parse(started)
     return at >= run.startedMs - SLACK_MS && at <= run.endedMs
   })
+  if (payload === 'agentTurn') return within.at(-1) ?? null
   return within.toSorted((a, b) => distance(a) - distance(b))[0] ?? null
 }

@@ -1,57 +1,89 @@
 import { basename } from 'node:path'
-import { deriveJobId, isId } from '../config/job-id.ts'
-import { RUN_OPTIONS } from '../config/run-options.ts'
-import { parseDuration } from '../platform/duration.ts'
+import { resolveHome } from '../config/base-directory.ts'
+import { COMMAND_NAMES } from '../config/command-names.ts'
+import { resolveRunOptions } from '../config/resolve-run-options.ts'
+import { RUN_OPTIONS, type RunOptions } from '../config/run-options.ts'
 import type { OpenclawJob } from './openclaw-job.ts'
 
-/** How an OpenClaw job runs cronwrap. */
+/** How an OpenClaw job, or a line of a crontab, runs cronwrap. */
 export interface WrappedCommand {
   /** The job it records as. */
   readonly job: string
+  /** The base directory it records in. */
+  readonly base: string
   /** cronwrap, and what starts it, as the job names it. */
   readonly wrapper: readonly string[]
   /** cronwrap's options. */
   readonly flags: readonly string[]
   readonly command: readonly string[]
-  readonly timeoutMs: number | null
-  /** How long all attempts may take together; null for ever. */
+  /** Its options with those of the environment and of cronwrap.json. */
+  readonly options: RunOptions
+  /** How long all attempts and the waits between them may take together; null for ever. */
   readonly longestMs: number | null
 }
 
-const DEFAULT_KILL_AFTER_MS = 10_000
-
 /** What an OpenClaw job runs through cronwrap; null when it does not. */
 export function findWrapped(job: OpenclawJob): WrappedCommand | null {
-  const words = wordsOf(job)
-  const at = words.findIndex(isCronwrap)
-  if (at === -1) return null
-  const { flags, command } = splitFlags(words.slice(at + 1))
-  if (command.length === 0) return null
-  const setting = (name: string): string | undefined =>
-    valueOf(flags, `--${name}`) ?? job.env[`CRONWRAP_${name.toUpperCase().replaceAll('-', '_')}`]
-  const named = setting('job')
-  const timeoutMs = durationOf(setting('timeout')) || null
-  const attempts = 1 + (Number(setting('retries')) || 0)
-  const killAfterMs = durationOf(setting('kill-after')) ?? DEFAULT_KILL_AFTER_MS
-  return {
-    job: named !== undefined && isId(named) ? named : deriveJobId(command),
-    wrapper: words.slice(0, at + 1),
-    flags,
-    command,
-    timeoutMs,
-    longestMs: timeoutMs === null ? null : attempts * (timeoutMs + killAfterMs),
+  const found = invocation(job)
+  if (found === null) return null
+  const { wrapper, flags, command } = found
+  const env = { ...process.env, CRONWRAP_JOB: undefined, CRONWRAP_JOB_ID: undefined, ...job.env }
+  const settings = readFlags(flags)
+  const home = resolveHome(settings.get('home'), env)
+  try {
+    const { job: name, options } = resolveRunOptions(settings, command, env, home)
+    return { job: name, base: home.base, wrapper, flags, command, options, longestMs: longestMs(options) }
+  } catch {
+    return null // cronwrap would refuse it, and run nothing.
   }
 }
 
-/** What it runs, as words: of a shell's command line, or of a message, those from `cronwrap` to the end of its line. */
-export function wordsOf({ payload, argv, message }: OpenclawJob): readonly string[] {
-  if (payload === 'command') {
-    const line = shellLine(argv)
-    return line === null ? argv : splitWords(line)
+/** The sum of what a job with retries may take at most. */
+function longestMs({ timeoutMs, killAfterMs, retries, retryDelayMs, jitterMs, drainMs }: RunOptions): number | null {
+  if (timeoutMs === null || timeoutMs === 0) return null
+  return (retries + 1) * (timeoutMs + killAfterMs + drainMs) + waitsMs(retries, retryDelayMs) + jitterMs
+}
+
+/** The waits between the attempts: each twice as long as the one before. */
+export function waitsMs(retries: number, retryDelayMs: number): number {
+  return retryDelayMs * (2 ** retries - 1)
+}
+
+interface Invocation {
+  readonly wrapper: readonly string[]
+  readonly flags: readonly string[]
+  readonly command: readonly string[]
+}
+
+function invocation({ payload, argv, message }: OpenclawJob): Invocation | null {
+  if (payload !== 'command') {
+    // In prose, cronwrap is also a word: only with an option or `--` it is a command.
+    const text = message.replaceAll('\\\n', ' ').replaceAll('`', '\n')
+    const line = /(?:^|\s)((?:\S*\/)?cronwrap(?:\.js)?[ \t]+(?:run[ \t]+)?-[^\n]*)/.exec(text)?.[1]
+    return line === undefined ? null : invocationIn(splitWords(line))
   }
-  const text = message.replaceAll('\\\n', ' ').replaceAll('`', '\n')
-  const line = /(?:^|\s)((?:\S*\/)?cronwrap(?:\.js)?[ \t][^\n]*)/.exec(text)?.[1]
-  return line === undefined ? [] : splitWords(line)
+  const line = shellLine(argv)
+  if (line === null) return invocationIn(argv)
+  const found = line.split(/&&|\|\||[;|\n]/).map((part) => invocationIn(splitWords(part)))
+  return found.find((each) => each !== null) ?? null
+}
+
+/** What may stand before cronwrap: programs that start another one, their options and settings. */
+const LAUNCHER = /^(?:(?:node|npx|env|timeout|nice|ionice|flock|chronic|sudo|exec)$|-|\w+=|[\d.]+[smh]?$)/
+
+function invocationIn(words: readonly string[]): Invocation | null {
+  const at = words.findIndex((word) => /^cronwrap(?:\.js)?$/.test(basename(word)))
+  if (at === -1 || !words.slice(0, at).every((word) => LAUNCHER.test(basename(word)))) return null
+  const rest = words.slice(at + 1)
+  const start = rest[0] === 'run' ? 1 : 0
+  let end = start
+  while (end < rest.length && (rest[end] ?? '').startsWith('-') && rest[end] !== '--')
+    end += takesValue(rest[end] ?? '') ? 2 : 1
+  const isMarked = rest[end] === '--'
+  const command = rest.slice(isMarked ? end + 1 : end)
+  // `cronwrap status` runs no job.
+  if (command.length === 0 || (!isMarked && start === 0 && COMMAND_NAMES.includes(command[0] ?? ''))) return null
+  return { wrapper: words.slice(0, at + 1), flags: rest.slice(start, end), command }
 }
 
 /** The line of `sh -c` or `/usr/bin/env bash -lc`; null for another command. */
@@ -64,20 +96,9 @@ export function shellLine(argv: readonly string[]): string | null {
 
 /** Whether a shell makes more of the line than words. */
 export function needsShell(line: string): boolean {
-  return /[;&|<>()$*?[\]~\n`]|^\s*\w+=/.test(line)
-}
-
-function isCronwrap(word: string): boolean {
-  return /^cronwrap(?:\.js)?$/.test(basename(word))
-}
-
-/** The options end at `--`, or at the first word that is none. */
-function splitFlags(words: readonly string[]): { flags: readonly string[]; command: readonly string[] } {
-  const rest = words[0] === 'run' ? words.slice(1) : words
-  let at = 0
-  while (at < rest.length && (rest[at] ?? '').startsWith('-') && rest[at] !== '--')
-    at += takesValue(rest[at] ?? '') ? 2 : 1
-  return { flags: rest.slice(0, at), command: rest.slice(rest[at] === '--' ? at + 1 : at) }
+  return /[;&|<>()$*?[\]{}~#!\n`]|^\s*\w+=|^\s*(?:exec|\.|source|cd|export|ulimit|umask|time|eval|command|set|if|for|while)\s/.test(
+    line,
+  )
 }
 
 function takesValue(flag: string): boolean {
@@ -86,11 +107,13 @@ function takesValue(flag: string): boolean {
   return ['job', 'home'].includes(name) || (RUN_OPTIONS.get(name)?.placeholder ?? null) !== null
 }
 
-function valueOf(flags: readonly string[], name: string): string | undefined {
-  const joined = flags.find((flag) => flag.startsWith(`${name}=`))
-  if (joined !== undefined) return joined.slice(name.length + 1)
-  const at = flags.indexOf(name)
-  return at === -1 ? undefined : flags[at + 1]
+function readFlags(flags: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>()
+  for (let at = 0; at < flags.length; at++) {
+    const [name = '', value] = (flags[at] ?? '').replace(/^--/, '').split(/=(.*)/s)
+    values.set(name, value ?? (takesValue(flags[at] ?? '') ? (flags[++at] ?? '') : 'true'))
+  }
+  return values
 }
 
 /** The same options with this one set. */
@@ -100,14 +123,6 @@ export function withFlag(flags: readonly string[], name: string, value: string):
     (flag, index) => !flag.startsWith(`${name}=`) && !(at !== -1 && (index === at || index === at + 1)),
   )
   return [...others, name, value]
-}
-
-function durationOf(text: string | undefined): number | null {
-  try {
-    return text === undefined ? null : parseDuration(text)
-  } catch {
-    return null // cronwrap refuses it too.
-  }
 }
 
 /** Words as a shell splits them, as far as quotes and backslashes go; nothing is expanded. */

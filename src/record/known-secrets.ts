@@ -16,10 +16,11 @@ function named(rest: string): SecretShape {
 }
 
 const NAME =
-  '(?:passw(?:or)?d|passphrase|(?<![a-z])pass|(?<=[-_])pwd|secret|token|(?:api|access|account|auth|encryption|private|secret|signing)[-_]?key)(?:[-_][\\w-]{1,24}|\\[\\w{1,8}\\])?'
+  '(?:passw(?:or)?d|passphrase|(?:(?<![a-z])|db)pass|(?<=[-_])pwd|secret|token|(?:api|access|account|auth|encryption|openai|private|secret|signing)[-_]?key|[-_]auth)(?![-_]?(?:file|path|url|uri|endpoint|type|name|count|reset|policy|id)s?\\b)(?:[-_][\\w-]{1,24}|\\[\\w{1,8}\\])?'
 /** Inside JSON inside JSON a quote has a backslash. */
 const QUOTE = '\\\\{0,2}["\']'
-const NO_SECRET = '(?:null|none|undefined|true|false)(?=[\\s"\',;)}\\]\\\\]|$)|[a-z_.]+[([]|\\$[{(\\w]'
+const NO_SECRET =
+  '(?:null|none|undefined|true|false)(?=[\\s"\',;)}\\]\\\\]|$)|[a-z_.]+[([]|(?:self|this|cls|os|process|config|settings|env|args|kwargs)\\.[\\w.]+|[a-z_]+[,)](?=\\s|$)|\\d{1,3}(?=[\\s,;)}\\]]|$)|\\$[{(\\w]'
 const QUOTED = `"((?:[^"\\\\\\n]|\\\\.)+)|'([^'\\n]+)`
 
 /**
@@ -30,14 +31,12 @@ export const KNOWN_SECRETS: readonly SecretShape[] = [
   shape('gh github_pat_', /\b(?:gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255})/dg),
   shape('glpat- gldt- glrt- glcbt-', /\bgl(?:pat|dt|rt|cbt)-[\w-]{20,}/dg),
   shape('xox xapp-', /\b(?:xox[a-z]-|xapp-)[\w-]{10,}/dg),
-  shape('hooks.slack.com', /hooks\.slack\.com\/(?:services|workflows|triggers)\/([\w/]{10,})/dg),
-  shape('discord', /discord(?:app)?\.com\/api\/webhooks\/(\d+\/[\w-]{20,})/dg),
   shape('akia asia', /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/dg),
   shape('aiza ya29. gocspx-', /\b(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})/dg),
   shape('sk- sk_ rk_ whsec_', /\b(?:sk-[\w-]{20,}|[rs]k_(?:live|test)_\w{16,}|whsec_[\w+/=]{16,})/dg),
   shape(
-    'npm_ hf_ pypi- dckr_pat_ hvs. dop_v1_ shpat_ lin_api_',
-    /\b(?:npm_[A-Za-z0-9]{36}\b|hf_[A-Za-z0-9]{30,}|pypi-[\w-]{50,}|dckr_pat_[\w-]{20,}|hvs\.[\w-]{20,}|dop_v1_\w{30,}|shpat_\w{30,}|lin_api_\w{30,})/dg,
+    'npm_ hf_ pypi- dckr_pat_ hvs. dop_v1_ shpat_ lin_api_ gsk_ ntn_',
+    /\b(?:npm_[A-Za-z0-9]{36}\b|hf_[A-Za-z0-9]{30,}|pypi-[\w-]{50,}|dckr_pat_[\w-]{20,}|hvs\.[\w-]{20,}|dop_v1_\w{30,}|shpat_\w{30,}|lin_api_\w{30,}|gsk_\w{30,}|ntn_\w{30,})/dg,
   ),
   shape('sg.', /\bSG\.[\w-]{16,}\.[\w-]{16,}/dg),
   // A Telegram bot's token stands behind "bot" in its URLs.
@@ -50,17 +49,28 @@ export const KNOWN_SECRETS: readonly SecretShape[] = [
   ),
   shape(
     'authorization',
-    /\bauthorization\\{0,2}["']?\s{0,4}[:=]\s{0,4}\\{0,2}["']?(?:(?:bearer|basic|token|bot)\s{1,4})?([^\n"'\\]+)/dgi,
+    /\bauthorization\\{0,2}["']?\s{0,4}[:=]\s{0,4}\\{0,2}["']?(?:(?:bearer|basic|token|bot)\s{1,4}([^\n"'\\]+)|((?:apikey|digest|negotiate|geniekey|aws4-hmac-sha256)\s[^\n"'\\]+)|([^\s"'\\]{8,}))/dgi,
+  ),
+  shape('cookie', /\b(?:set-)?cookie["']?\s{0,4}[:=]\s{0,4}["']?([^\n"']+)/dgi),
+  shape('machine', /\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S+)/dg),
+  shape('mysql', /\bmysql(?:dump|admin)?\b[^\n]{0,200}?\s-p([^\s"']+)/dg),
+  // A client that cannot connect tells host and path apart.
+  shape(
+    '/services/t /webhooks/ /webhook/send /hook/',
+    /\/services\/(T\w+\/B\w+\/\w+)|\/api\/webhooks\/(\d+\/[\w-]{20,})|\/webhook\/send\?key=([\w-]{16,})|\/bot\/v2\/hook\/([\w-]{16,})/dg,
   ),
   shape('bearer', /\bbearer\s{1,4}([\w.~+/=-]{16,})/dgi),
-  shape('://', /:\/\/(?:[^\s:@/"']{0,128}:(?!\d{1,5}(?:[/?"'\s]|$))([^\s@"'<>]{1,256})|([\w-]{20,256}))@/dg),
+  shape('://', /:\/\/(?:[^\s:@/"'[]{0,128}:(?!\d{1,5}(?:[/?"'\s]|$))([^\s"'<>]{1,256})|([\w-]{20,256}))@/dg),
   shape('sig', /\b(?:sig|signature|x-amz-signature)=([\w%+/=-]{16,})/dgi),
-  shape('-u --user sshpass', /\s(?:-u|--user)[ =]["']?[^\s:"']+:([^\s"']+)|\bsshpass\s+-p\s?(\S+)/dg),
+  shape(
+    '-u --user sshpass',
+    /\b(?:curl|wget|http)\b[^\n]{0,300}?\s(?:-u|--user)[ =]["']?[^\s:"']+:([^\s"']+)|\bsshpass\s+-p\s?(\S+)/dg,
+  ),
   shape('password> token> secret>', /<(?:password|token|secret)>([^<]+)/dgi),
-  named(`[ \\t]{0,20}=>?[ \\t]{0,20}(?:${QUOTED}|\\\\{0,2}["']?(?!${NO_SECRET})([^\\s"'&\\\\]+))`),
+  named(`[ \\t]{0,20}=(?!=)>?[ \\t]{0,20}(?:${QUOTED}|\\\\{0,2}["']?(?!${NO_SECRET})([^\\s"'&\\\\]+))`),
   // Prose has colons too: unquoted, the value must look like a secret or the line like a setting.
   named(
-    `(?:${QUOTE})?[ \\t]{0,20}:[ \\t]{0,20}(?:${QUOTED}|\\\\{1,2}["']([^"'\\\\\\n]+)|(?=\\S*\\d)(?!${NO_SECRET})([^\\s"'\\\\]{4,}))`,
+    `(?:${QUOTE})?[ \\t]{0,20}:[ \\t]{0,20}(?:${QUOTED}|\\\\{1,2}["']([^"'\\\\\\n]+)|(?=\\S*\\d)(?!${NO_SECRET})([^\\s"'\\\\,}\\]]{4,}))`,
   ),
   shape(
     'pass secret token key',

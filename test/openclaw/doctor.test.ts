@@ -212,16 +212,33 @@ test('exit codes: 0 healthy, 1 findings, 2 could not look, at an unknown job eit
   expect(await rig.run(['doctor'])).toMatchObject({ code: 2 })
 })
 
+const BASE = '/base'
+
 test('crontab lines: not wrapped, not found, an unescaped %', () => {
-  const idsOf = (...lines: string[]): string[] => checkCrontab(parseCrontab(lines.join('\n')), null).map(({ id }) => id)
+  const idsOf = (...lines: string[]): string[] =>
+    checkCrontab(parseCrontab(lines.join('\n'), BASE), null).map(({ id }) => id)
   expect(idsOf('# comment', '', 'MAILTO=me', '@daily /usr/bin/env cronwrap -- /bin/true')).toEqual([])
   expect(idsOf('0 9 * * * python3 /srv/x.py')).toEqual(['crontab-not-wrapped'])
   expect(idsOf('0 9 * * * cronwrap --job x -- /bin/true')).toEqual(['crontab-path'])
   expect(idsOf('0 9 * * * /nowhere/cronwrap -- /bin/true')).toEqual(['crontab-path'])
   expect(idsOf('PATH=/nowhere', '@hourly cronwrap -- date +%F')).toEqual(['crontab-path', 'crontab-percent'])
+  const healthy = [
+    '0 9 * * * cd /srv && cronwrap --job x -- /bin/true',
+    '0 9 * * * PATH=/usr/bin:/bin /usr/bin/env cronwrap --job x -- /bin/true',
+    `0 9 * * * ${process.execPath} ${BIN} --job x -- /bin/true`,
+    '0 9 * * * /usr/bin/env cronwrap doctor',
+    '0 9 * * * mail -s hi me%Body',
+  ]
+  for (const line of healthy)
+    expect(idsOf(line).filter((id) => id !== 'crontab-not-wrapped' && !line.startsWith('0 9 * * * cd'))).toEqual([])
+  const jobs = parseCrontab(
+    'CRONWRAP_HOME=/base\nCRONWRAP_JOB=a\n@daily cronwrap -- x\n@daily CRONWRAP_HOME=/other cronwrap --job b -- x',
+    BASE,
+  )
+  expect(jobs.map(({ job }) => job)).toEqual(['a', null])
   const fine = [String.raw`* * * * * /usr/bin/env cronwrap -- date +\%F`, '5 4 * * * cd / && run-parts /etc/cron.daily']
   expect(idsOf(...fine)).toEqual([])
-  const [note] = checkCrontab(parseCrontab('* * * * * FOO=1 /srv/a.sh | tee x'), null)
+  const [note] = checkCrontab(parseCrontab('* * * * * FOO=1 /srv/a.sh | tee x', BASE), null)
   expect(note?.next).toBe("crontab -e: cronwrap --job a -- sh -c 'FOO=1 /srv/a.sh | tee x'")
 })
 

@@ -110,21 +110,28 @@ test('the wrapped command is found in argv, in a shell line and in a message', (
   expect(wrapped({})).toMatchObject({
     job: 'named',
     command: ['/bin/true'],
-    timeoutMs: 890_000,
+    options: { timeoutMs: 890_000 },
     wrapper: ['/opt/cronwrap'],
   })
   const message = 'First:\n`cronwrap --job=other --timeout 1m -- python3 "/a b/task.py"`\nthen send it'
   expect(wrapped(agent(message))).toMatchObject({
     job: 'other',
     command: ['python3', '/a b/task.py'],
-    timeoutMs: 60_000,
+    options: { timeoutMs: 60_000 },
   })
   expect(wrapped(payload({ argv: ['node', '/x/bin/cronwrap.js', '--', 'x'], env: {} }))).toMatchObject({ job: 'x' })
   expect(wrapped(agent("Don't stop.\ncronwrap --job q \\\n  -- x 'it is'; then don't"))).toMatchObject({ job: 'q' })
   expect(wrapped(payload({ argv: ['/usr/bin/env', 'bash', '-lc', 'cronwrap run --job r /bin/true'] }))).toMatchObject({
     job: 'r',
   })
-  expect(wrapped(agent('say hello'))).toBeNull()
+  for (const said of ['say hello', 'Run `cronwrap doctor`', 'Look at the repo acme/cronwrap for issues'])
+    expect(wrapped(agent(said)), said).toBeNull()
+  for (const argv of [
+    ['cronwrap', 'doctor'],
+    ['git', '-C', '/home/u/cronwrap', 'pull'],
+    ['sh', '-c', 'cd /srv/cronwrap && git pull'],
+  ])
+    expect(wrapped(payload({ argv })), argv.join(' ')).toBeNull()
 })
 
 test('cronwrap openclaw lint asks OpenClaw, or reads a file; exits 1 on errors; --fix prints what mends it', async () => {
@@ -263,7 +270,7 @@ test('the fixes of a job agree, keep its options, and leave a shell line to a sh
     '--retries',
     '3',
     '--timeout',
-    '207s',
+    '198s',
     '--kill-after',
     '5s',
     '--',

@@ -1,7 +1,7 @@
 import fs from 'fs-extra'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { COMMAND_NAMES } from '../../src/cli/command-names.ts'
+import { COMMAND_NAMES } from '../../src/config/command-names.ts'
 import { createRig } from '../support/rig.ts'
 
 const SKILL = join(import.meta.dirname, '../../examples/openclaw/cronwrap')

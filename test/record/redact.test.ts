@@ -53,6 +53,13 @@ test.each([
   ['postgres://user:p@ss/word@host', 'p@ss/word'],
   [`https://${letters(40)}@github.com/x`, letters(40)],
   ['<password>abc</password>', 'abc'],
+  ['postgres://u:p@ssw0rd@db/x', 'p@ssw0rd'],
+  ["host='hooks.slack.com' with url: /services/T01/B02/abcdefXYZ", 'T01/B02/abcdefXYZ'],
+  ['/api/webhooks/1234567890/abcdefghijklmnopqrstuv', '1234567890/abcdefghijklmnopqrstuv'],
+  ['DBPASS=hunter2', 'hunter2'],
+  ['Set-Cookie: session=abcdef', 'session=abcdef'],
+  ['machine h login me password hunter22', 'hunter22'],
+  ['mysql -uroot -phunter2 db', 'hunter2'],
 ])('a value where a secret stands is hidden, and nothing else: %s', (text, secret) => {
   const hidden = known.text(text)
   expect(hidden).not.toContain(secret)
@@ -71,6 +78,13 @@ test.each([
   ['monkey: banana'],
   ['password: None'],
   ['wrong password: retrying in 5s'],
+  ['docker run -u 1000:1000 --token-file /etc/x image'],
+  ['password_file=/run/secrets/x token_type=bearer secret_count=4'],
+  ['if (password === null) login(token=self.token, password=password, x)'],
+  ['ERROR: authorization: denied for request 1234'],
+  ['pass=12 fail=3'],
+  ['{"token_count": 123, "x": 1}'],
+  ['http://[::1]:5173/@vite/client'],
   ['Unexpected token: punc'],
   ['run --use-token --verbose'],
   ['run --no-password --all'],
