@@ -51,7 +51,11 @@ const lockFs: object = {
 
 /** A lock from the future, left before the clock was set back, would never go stale: it is taken for old at once. */
 function statOfLock(path: string): { mtime: Date } {
-  const { mtime } = nodeFs.statSync(path)
+  const stat = nodeFs.lstatSync(path)
+  // A file or a link in its place goes away by no waiting.
+  if (!stat.isDirectory())
+    throw Object.assign(new Error(`${path} is in the way: it is no directory`), { code: 'ENOTDIR' })
+  const { mtime } = stat
   return { mtime: mtime.getTime() > Date.now() + FUTURE_MS ? new Date(0) : mtime }
 }
 

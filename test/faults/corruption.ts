@@ -56,7 +56,7 @@ async function truncateEverywhere({ soak }: Context): Promise<Outcome> {
   const outcomes: Outcome[] = []
   for (const kind of KINDS) {
     const bytes = fs.statSync(pathOf(kind, rig.home.base)).size
-    const step = soak || bytes < 600 ? 1 : 3
+    const step = soak || bytes < 600 ? 1 : 5
     const cuts = Array.from({ length: Math.ceil(bytes / step) }, (_, index) => index * step)
     outcomes.push(
       await eachCase(

@@ -16,6 +16,8 @@ export interface Scenario {
   readonly name: string
   /** Why it cannot run on this machine; null when it can. */
   readonly unavailable?: () => string | null
+  /** Left to a soak: the others cover most of it, and the regular run must stay short. */
+  readonly isLong?: boolean
   readonly run: (context: Context) => Promise<Outcome>
 }
 
