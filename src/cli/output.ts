@@ -5,6 +5,11 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
+/** `1 job`, `2 jobs`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2))
 }

@@ -25,8 +25,10 @@ export interface Crontab {
   readonly findings: readonly Finding[]
 }
 
-/** This user's crontab; empty where there is no crontab(1), or nothing in it. */
-/** @param base the base directory that is looked at */
+/**
+ * This user's crontab; empty where there is no crontab(1), or nothing in it.
+ * @param base the base directory that is looked at
+ */
 export async function readCrontab(base: string): Promise<Crontab> {
   const { execa } = await import('execa')
   const options = { reject: false, stdin: 'ignore', timeout: TIMEOUT_MS } as const

@@ -3,7 +3,9 @@ import { lintJobs } from '../openclaw/lint.ts'
 import { jobsRecordingAs, runsOfAll, viewOpenclaw, type OpenclawView } from '../openclaw/openclaw-view.ts'
 import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
 import { findWrapped } from '../openclaw/wrapped-command.ts'
-import { listRunning, readRuns, readSummary, sweepBeforeReading } from '../record/read-records.ts'
+import type { RunFinished } from '../record/event.ts'
+import { readHistory } from '../record/journal-reader.ts'
+import { listRunning, readSummary, sweepBeforeReading } from '../record/read-records.ts'
 import { unknownJob } from '../record/record-delivery.ts'
 import type { Summary } from '../record/summary.ts'
 import { checkBase } from './check-base.ts'
@@ -25,6 +27,9 @@ interface Scene {
   readonly summary: Summary
   readonly openclaw: OpenclawView | null
   readonly crontab: Crontab
+  /** Of each job, oldest first. */
+  readonly recorded: ReadonlyMap<string, readonly RunFinished[]>
+  readonly running: ReadonlySet<string>
   readonly now: Date
 }
 
@@ -37,7 +42,9 @@ export async function diagnose(home: Home, job: string | null, now: Date, env: N
   const base = checkBase(home, now)
   await sweepBeforeReading(home)
   const [crontab, openclaw] = await Promise.all([readCrontab(home.base), viewOpenclaw()])
-  const scene: Scene = { home, summary: readSummary(home), openclaw, crontab, now }
+  const running = new Set(listRunning(home).map(({ manifest }) => manifest.job))
+  const recorded = runsByJob(home)
+  const scene: Scene = { home, summary: readSummary(home), openclaw, crontab, recorded, running, now }
   const jobs = job === null ? allJobs(scene) : [job]
   if (job !== null && !isKnown(scene, job)) throw unknownJob(job, [...scene.summary.keys()])
   const perJob = await Promise.all(jobs.map((each) => checkOne(scene, each)))
@@ -76,20 +83,31 @@ function recordedHere(job: OpenclawJob, { base }: Home): string[] {
   return wrapped?.base === base ? [wrapped.job] : []
 }
 
-function isKnown({ home, summary, openclaw, crontab }: Scene, job: string): boolean {
+function isKnown({ summary, openclaw, crontab, running }: Scene, job: string): boolean {
   return (
     summary.has(job) ||
     crontab.lines.some((line) => line.job === job) ||
     (openclaw !== null && jobsRecordingAs(openclaw, job).length > 0) ||
-    isRunning(home, job)
+    running.has(job)
   )
 }
 
-function isRunning(home: Home, job: string): boolean {
-  return listRunning(home).some(({ manifest }) => manifest.job === job)
+/** Read once: the journal is large, and there may be many jobs. */
+function runsByJob(home: Home): Map<string, RunFinished[]> {
+  const runs = new Map<string, RunFinished[]>()
+  for (const { event } of readHistory(home).events) {
+    if (event.type !== 'run.finished') continue
+    const ofJob = runs.get(event.job)
+    if (ofJob === undefined) runs.set(event.job, [event])
+    else ofJob.push(event)
+  }
+  return runs
 }
 
-async function checkOne({ home, summary, openclaw, crontab, now }: Scene, job: string): Promise<Finding[]> {
+async function checkOne(
+  { home, summary, openclaw, crontab, recorded, running, now }: Scene,
+  job: string,
+): Promise<Finding[]> {
   const known = openclaw === null ? [] : jobsRecordingAs(openclaw, job)
   const runs = openclaw === null || known.length === 0 ? [] : await runsOfAll(openclaw, known)
   const errors = openclaw?.silence === null ? lintJobs(known, { isLocal: true }) : []
@@ -98,8 +116,8 @@ async function checkOne({ home, summary, openclaw, crontab, now }: Scene, job: s
       job,
       base: home.base,
       entry: summary.get(job) ?? null,
-      recorded: readRuns(home, job),
-      isRunning: isRunning(home, job),
+      recorded: recorded.get(job) ?? [],
+      isRunning: running.has(job),
       isInCrontab: crontab.lines.some((line) => line.job === job),
       openclaw: openclaw === null ? null : { job: known[0] ?? null, isDefined: openclaw.silence === null, runs },
       now,

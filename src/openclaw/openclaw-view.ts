@@ -1,4 +1,4 @@
-import { askOpenclaw, field, listIn, textField } from './openclaw-cli.ts'
+import { askOpenclaw, field, listIn, textField, type Answer } from './openclaw-cli.ts'
 import { readJob, readJobs, type OpenclawJob } from './openclaw-job.ts'
 import { readRun, type OpenclawRun } from './openclaw-run.ts'
 import { findWrapped } from './wrapped-command.ts'
@@ -14,9 +14,14 @@ export interface OpenclawView {
   readonly runsOf: (job: OpenclawJob) => Promise<readonly OpenclawRun[] | null>
 }
 
+/** All jobs, those that are disabled too; `readJobs` reads the answer. */
+export async function askForJobs(): Promise<Answer> {
+  return askOpenclaw(['cron', 'list', '--all', '--json'])
+}
+
 /** Null where there is no OpenClaw. */
 export async function viewOpenclaw(): Promise<OpenclawView | null> {
-  const answer = await askOpenclaw(['cron', 'list', '--all', '--json'])
+  const answer = await askForJobs()
   if (answer.kind === 'absent') return null
   if (answer.kind === 'failed') return viewFromTasks(answer.message)
   const isPartial = field(answer.value, 'hasMore') === true

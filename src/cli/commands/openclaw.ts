@@ -8,8 +8,9 @@ import { addWords } from '../../openclaw/add-job.ts'
 import { lintJobs, type JobFinding } from '../../openclaw/lint.ts'
 import { askOpenclaw, cannotAsk } from '../../openclaw/openclaw-cli.ts'
 import { readJobs, type OpenclawJob } from '../../openclaw/openclaw-job.ts'
+import { askForJobs } from '../../openclaw/openclaw-view.ts'
 import { JSON_FLAG, type Command, type CommandFlag, type CommandInput } from '../command.ts'
-import { createColors, print, printJson } from '../output.ts'
+import { count, createColors, print, printJson } from '../output.ts'
 
 const value = (placeholder: string, description: string): CommandFlag => ({
   takesValue: true,
@@ -112,7 +113,7 @@ async function lint({ flags }: CommandInput): Promise<number> {
 }
 
 async function jobsOfOpenclaw(): Promise<OpenclawJob[]> {
-  const answer = await askOpenclaw(['cron', 'list', '--all', '--json'])
+  const answer = await askForJobs()
   if (answer.kind !== 'answer') throw cannotAsk(answer)
   return readJobs(answer.value)
 }
@@ -144,8 +145,4 @@ function printFindings(jobs: readonly OpenclawJob[], findings: readonly JobFindi
   }
   const errors = findings.filter(({ severity }) => severity === 'error').length
   print([count(jobs.length, 'job'), count(errors, 'error'), count(findings.length - errors, 'warning')].join(', '))
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -1,6 +1,6 @@
 import { repair } from '../../record/repair.ts'
 import { JSON_FLAG, type Command } from '../command.ts'
-import { print, printJson } from '../output.ts'
+import { count, print, printJson } from '../output.ts'
 
 export const repairCommand: Command = {
   name: 'repair',
@@ -35,8 +35,4 @@ export const repairCommand: Command = {
     if (report.removedTemporaries > 0) print(`left-over temporary files removed: ${report.removedTemporaries}`)
     return 0
   },
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
