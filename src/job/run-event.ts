@@ -4,7 +4,7 @@ import type { RunOptions } from '../config/run-options.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
 import { describeEnd, printable } from '../record/outcome-text.ts'
-import { Redactor } from '../record/redact.ts'
+import type { Redactor } from '../record/redact.ts'
 import type { Outcome } from './outcome.ts'
 
 const MAX_COMMAND_BYTES = 4096
@@ -19,11 +19,6 @@ export interface RecordedJob {
     RunOptions,
     'maxOutputBytes' | 'alertAfter' | 'expectDelivery' | 'deliveryGraceMs' | 'redact' | 'noRedact'
   >
-}
-
-/** What hides the secrets of a job. */
-export function createRedactor({ options }: RecordedJob): Redactor {
-  return new Redactor({ patterns: options.redact, known: !options.noRedact })
 }
 
 export interface RunFacts {

@@ -2,7 +2,7 @@ import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
-import type { Redactor } from '../record/redact.ts'
+import { redactorFor, type Redactor } from '../record/redact.ts'
 import { HEARTBEAT_MS, Spool } from '../record/spool.ts'
 import {
   keptOutput,
@@ -14,7 +14,7 @@ import {
   type SpooledStream,
   type StreamName,
 } from '../record/spooled-stream.ts'
-import { createRedactor, limitCommand, type RecordedJob } from './run-event.ts'
+import { limitCommand, type RecordedJob } from './run-event.ts'
 
 /** A run shorter than this needs no marker that survives a power cut: its end is recorded at once. */
 const SYNC_AFTER_MS = 250
@@ -34,7 +34,7 @@ export class RunRecord {
 
   constructor(spec: RecordedJob, runId: string, startedAt: Date) {
     this.#spec = spec
-    this.redactor = createRedactor(spec)
+    this.redactor = redactorFor(spec.options)
     this.#spool = this.#attempt('the run could not be recorded', () =>
       Spool.create(spec.home, {
         run_id: runId,

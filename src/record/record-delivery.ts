@@ -9,7 +9,7 @@ import { DELIVERY_STATUSES, type Delivery, type DeliveryStatus } from './event.t
 import { appendDeliveryNote } from './execution-log.ts'
 import { deliveryKey } from './fold.ts'
 import { publish } from './publish.ts'
-import { Redactor } from './redact.ts'
+import { redactorFor } from './redact.ts'
 import { listRunning, readRuns, readSummary, type ReadOptions } from './read-records.ts'
 
 const MAX_TEXT_BYTES = 4096
@@ -46,7 +46,7 @@ export async function recordDelivery(request: DeliveryRequest): Promise<Delivery
   checkText('channel', request.channel ?? '-')
   const runId = request.runId === undefined ? currentOrLatestRun(home, job, env) : existingRun(home, job, request.runId)
   const { options } = resolveRunOptions(new Map([['job', job]]), [], env, home)
-  const redactor = new Redactor({ patterns: options.redact, known: !options.noRedact })
+  const redactor = redactorFor(options)
   const delivery: Delivery = {
     type: 'delivery',
     id: newRunId(),

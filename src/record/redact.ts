@@ -10,6 +10,17 @@ export interface Redaction {
   readonly known: boolean
 }
 
+/** What a job's options say must not be on record. */
+export function redactorFor({
+  redact,
+  noRedact,
+}: {
+  readonly redact: readonly string[]
+  readonly noRedact: boolean
+}): Redactor {
+  return new Redactor({ patterns: redact, known: !noRedact })
+}
+
 /** Which ends of a text were cut off from what stood there: half a secret has no shape. */
 export interface Cut {
   readonly before: boolean

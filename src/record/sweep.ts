@@ -13,7 +13,7 @@ import { appendRunEntry } from './execution-log.ts'
 import { appendEvent } from './journal.ts'
 import { recordedIds } from './journal-reader.ts'
 import { logHolds } from './log-reader.ts'
-import { Redactor } from './redact.ts'
+import { redactorFor } from './redact.ts'
 import { noteProblem } from './own-log.ts'
 import { keptOutput } from './spooled-stream.ts'
 import { HEARTBEAT_MS, readFinished, readManifest, readSignal, type RunManifest } from './spool.ts'
@@ -142,7 +142,7 @@ async function recordLost(
   known: Set<string>,
   now: Date,
 ): Promise<void> {
-  const redactor = new Redactor({ patterns: manifest.redact, known: !manifest.no_redact })
+  const redactor = redactorFor({ redact: manifest.redact, noRedact: manifest.no_redact })
   const event = readFinished(directory, manifest) ?? lostEvent(directory, manifest, now)
   if (!known.has(event.id)) appendEvent(home, event)
   known.add(event.id)
