@@ -1,5 +1,5 @@
 import { cac, type CAC } from 'cac'
-import { RUN_OPTIONS } from '../config/run-options.ts'
+import { RUN_OPTIONS } from '../config/option-specs.ts'
 import { HOME_FLAG, type Command, type CommandFlag } from './command.ts'
 
 const WIDTH = 80

@@ -1,6 +1,6 @@
 import { resolveHome } from '../config/base-directory.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
-import { RUN_OPTIONS } from '../config/run-options.ts'
+import { RUN_OPTIONS } from '../config/option-specs.ts'
 import { CronwrapError } from '../errors.ts'
 import { say } from '../job/pass-through.ts'
 import { runJob } from '../job/run-job.ts'

@@ -1,8 +1,9 @@
 import { messageOf } from '../errors.ts'
 import { readBounded } from '../platform/atomic-file.ts'
+import { isObject } from '../platform/field.ts'
 import { isId } from './job-id.ts'
 import { nearest } from './nearest.ts'
-import { RUN_OPTIONS } from './run-options.ts'
+import { RUN_OPTIONS } from './option-specs.ts'
 
 const MAX_BYTES = 4 * 1024 * 1024
 
@@ -104,8 +105,4 @@ function asText(value: unknown, separator: string): string | null {
 
 function isScalar(value: unknown): boolean {
   return ['string', 'number', 'boolean'].includes(typeof value)
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,4 +1,5 @@
 import { CronwrapError, messageOf } from '../errors.ts'
+import { parseDuration } from '../platform/duration.ts'
 
 /** What a text given for an option means; each throws a CronwrapError `BAD_VALUE` that says what was expected. */
 export function text(value: string): string {
@@ -42,6 +43,31 @@ export function regularExpressions(value: string): string[] {
     }
   }
   return patterns
+}
+
+const NICKNAMES = ['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']
+
+/** By its shape only: what reads it for good takes a while to load, and the job comes first. */
+export function schedule(value: string): string {
+  const trimmed = value.trim().replaceAll(/\s+/g, ' ')
+  if (trimmed.startsWith('every ')) {
+    if (parseDuration(trimmed.slice('every '.length)) > 0) return trimmed
+  } else if (NICKNAMES.includes(trimmed.toLowerCase())) return trimmed.toLowerCase()
+  else if (/^(?:[\d*/,?LW#+a-z-]+ ){4,6}[\d*/,?LW#+a-z-]+$/i.test(trimmed)) return trimmed
+  throw new CronwrapError('BAD_VALUE', `"${value}" is not a schedule`, {
+    hint: 'write it as "0 9 * * *", @daily or "every 30m"',
+  })
+}
+
+export function timeZone(value: string): string {
+  if (/^[A-Za-z][A-Za-z0-9_+/-]*$/.test(value)) return value
+  throw new CronwrapError('BAD_VALUE', `"${value}" is not a time zone`, { hint: 'write it as Europe/Berlin or UTC' })
+}
+
+export function httpUrl(value: string): string {
+  // No new URL here: it may hold a secret, which its error message would show.
+  if (/^https?:\/\/[^\s/]+/i.test(value) && URL.canParse(value)) return value
+  throw new CronwrapError('BAD_VALUE', 'the value is not an http or https URL')
 }
 
 export function exitCodes(value: string): number[] {

@@ -3,7 +3,8 @@ import type { Home } from './base-directory.ts'
 import { readConfigFile, type ConfigFile, type Settings } from './config-file.ts'
 import { deriveJobId, isId, parseId } from './job-id.ts'
 import { nearest } from './nearest.ts'
-import { DEFAULT_RUN_OPTIONS, RUN_OPTIONS, type OptionSpec, type RunOptions } from './run-options.ts'
+import { DEFAULT_RUN_OPTIONS, RUN_OPTIONS, type OptionSpec } from './option-specs.ts'
+import type { RunOptions } from './run-options.ts'
 
 export interface Resolved {
   readonly job: string

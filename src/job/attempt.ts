@@ -5,6 +5,7 @@ import { Deadline } from './deadline.ts'
 import type { AttemptExit } from './outcome.ts'
 import { OutputStream } from './output-stream.ts'
 import type { PassThrough } from './pass-through.ts'
+import { ResourceWatch, type ResourceUse } from './resource-watch.ts'
 import type { SignalRelay } from './signals.ts'
 import { monotonicMs } from '../platform/clock.ts'
 
@@ -22,6 +23,8 @@ export interface AttemptRequest {
   readonly stdout: Outlet
   readonly stderr: Outlet
   readonly relay: SignalRelay
+  /** This process has no other children. */
+  readonly ownsChildren: boolean
   /** `NAME=value` in the environment of the job and all it starts. */
   readonly mark: string
   /** Called with the pid of each job that was started. */
@@ -35,24 +38,29 @@ export interface AttemptResult {
   readonly interruptedBy: NodeJS.Signals | null
   readonly durationMs: number
   readonly outputHeld: boolean
+  readonly use: ResourceUse
 }
 
 /** Runs the command once and stays until its end, and the end of its output, is known. */
 export async function runAttempt(request: AttemptRequest): Promise<AttemptResult> {
   const { options, relay } = request
   const startedAt = monotonicMs()
+  const resources = new ResourceWatch(request.ownsChildren)
   const start = await startChild(request.child)
   if (start.kind === 'failed') {
     const { interruptedBy } = relay
-    return { exit: start.exit, timedOut: false, interruptedBy, durationMs: since(startedAt), outputHeld: false }
+    const use = resources.stop()
+    return { exit: start.exit, timedOut: false, interruptedBy, durationMs: since(startedAt), outputHeld: false, use }
   }
   const { child } = start
   request.onStart(child.pid)
+  resources.watch(child.pid)
   relay.attach(child.pid)
   const deadline = options.timeoutMs ? new Deadline({ ...limitsOf(options), pid: child.pid, mark: request.mark }) : null
   const streams = [connect(child.stdout, request.stdout), connect(child.stderr, request.stderr)]
 
   const exit = await child.exit
+  const use = resources.stop()
   relay.detach()
   const { interruptedBy } = relay
   await relay.chase(request.mark)
@@ -68,7 +76,7 @@ export async function runAttempt(request: AttemptRequest): Promise<AttemptResult
   request.stderr.spooled?.close()
   const outputHeld = ends.includes('held')
   if (!outputHeld) child.recyclePipes()
-  return { exit, timedOut: deadline?.timedOut ?? false, interruptedBy, durationMs, outputHeld }
+  return { exit, timedOut: deadline?.timedOut ?? false, interruptedBy, durationMs, outputHeld, use }
 }
 
 function limitsOf({ timeoutMs, killAfterMs }: RunOptions): { timeoutMs: number; killAfterMs: number } {

@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream'
 import { resolveHome, type Home } from '../config/base-directory.ts'
 import { deriveJobId, parseId } from '../config/job-id.ts'
-import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../config/run-options.ts'
+import { DEFAULT_RUN_OPTIONS } from '../config/option-specs.ts'
+import type { RunOptions } from '../config/run-options.ts'
 import { CronwrapError } from '../errors.ts'
 
 /** What to run; every option of the run has the default that `cronwrap --help` names. */

@@ -1,12 +1,12 @@
 import { resolveHome } from '../config/base-directory.ts'
 import { parseId } from '../config/job-id.ts'
-import { DEFAULT_RUN_OPTIONS } from '../config/run-options.ts'
+import { DEFAULT_RUN_OPTIONS } from '../config/option-specs.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { newRunId } from '../platform/run-id.ts'
 import type { RunStatus } from '../record/event.ts'
 import type { StreamName } from '../record/spooled-stream.ts'
 import type { Outcome } from './outcome.ts'
-import { runFinishedEvent, type RecordedJob } from './run-event.ts'
+import { RECORDED_OPTIONS, runFinishedEvent, type RecordedJob } from './run-event.ts'
 import { RunRecord } from './run-record.ts'
 
 /** A run that something else executed. */
@@ -63,6 +63,7 @@ export async function recordRun(request: RecordRunRequest): Promise<RecordRunRes
     stdoutBytes,
     stderrBytes,
     outputHeld: false,
+    use: null,
     lastWords: request.error ?? record.lastWords(1),
   })
   record.noteFinished(event)
@@ -93,12 +94,6 @@ function copyInto(record: RunRecord, name: StreamName, pieces: Iterable<Buffer>)
 }
 
 function recordedOptions(request: RecordRunRequest): RecordedJob['options'] {
-  return {
-    maxOutputBytes: request.maxOutputBytes ?? DEFAULT_RUN_OPTIONS.maxOutputBytes,
-    alertAfter: request.alertAfter ?? DEFAULT_RUN_OPTIONS.alertAfter,
-    expectDelivery: request.expectDelivery ?? DEFAULT_RUN_OPTIONS.expectDelivery,
-    deliveryGraceMs: request.deliveryGraceMs ?? DEFAULT_RUN_OPTIONS.deliveryGraceMs,
-    redact: request.redact ?? DEFAULT_RUN_OPTIONS.redact,
-    noRedact: request.noRedact ?? DEFAULT_RUN_OPTIONS.noRedact,
-  }
+  const options = RECORDED_OPTIONS.map((key) => [key, request[key] ?? DEFAULT_RUN_OPTIONS[key]])
+  return Object.fromEntries(options) as RecordedJob['options']
 }

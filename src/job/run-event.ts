@@ -2,10 +2,11 @@ import { hostname } from 'node:os'
 import type { Home } from '../config/base-directory.ts'
 import type { RunOptions } from '../config/run-options.ts'
 import { toLocalIso } from '../platform/clock.ts'
-import type { RunFinished } from '../record/event.ts'
+import type { JobSchedule, RunFinished } from '../record/event.ts'
 import { describeEnd, printable } from '../record/outcome-text.ts'
 import type { Redactor } from '../record/redact.ts'
 import type { Outcome } from './outcome.ts'
+import type { ResourceUse } from './resource-watch.ts'
 
 const MAX_COMMAND_BYTES = 4096
 const MAX_ERROR_CHARS = 300
@@ -15,11 +16,22 @@ export interface RecordedJob {
   readonly home: Home
   readonly job: string
   readonly command: readonly string[]
-  readonly options: Pick<
-    RunOptions,
-    'maxOutputBytes' | 'alertAfter' | 'expectDelivery' | 'deliveryGraceMs' | 'redact' | 'noRedact'
-  >
+  readonly options: Pick<RunOptions, (typeof RECORDED_OPTIONS)[number]>
 }
+
+export const RECORDED_OPTIONS = [
+  'maxOutputBytes',
+  'alertAfter',
+  'expectDelivery',
+  'deliveryGraceMs',
+  'redact',
+  'noRedact',
+  'schedule',
+  'tz',
+  'graceMs',
+  'jitterMs',
+  'slowAfterMs',
+] as const satisfies readonly (keyof RunOptions)[]
 
 export interface RunFacts {
   readonly runId: string
@@ -31,6 +43,8 @@ export interface RunFacts {
   readonly stdoutBytes: number
   readonly stderrBytes: number
   readonly outputHeld: boolean
+  /** Null when nobody measured. */
+  readonly use: ResourceUse | null
   /** What the job printed last, or why it could not be started; may hold secrets. */
   readonly lastWords: string
 }
@@ -63,7 +77,16 @@ export function runFinishedEvent(spec: RecordedJob, redactor: Redactor, facts: R
     expects_delivery: spec.options.expectDelivery,
     delivery_grace_ms: spec.options.deliveryGraceMs,
     host: hostname(),
+    schedule: scheduleOf(spec.options),
+    cpu_ms: facts.use?.cpuMs ?? null,
+    max_memory_bytes: facts.use?.maxMemoryBytes ?? null,
   }
+}
+
+/** A start that is put off on purpose is not late. */
+export function scheduleOf(options: RecordedJob['options']): JobSchedule | null {
+  const { schedule, tz, graceMs, jitterMs } = options
+  return schedule === null ? null : { expression: schedule, tz, grace_ms: graceMs + jitterMs }
 }
 
 /** The last words of a job that ended by itself say why; of another, how it ended says more. */

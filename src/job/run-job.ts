@@ -12,6 +12,7 @@ import { createJobSpec, type JobSpec, type RunRequest } from './job-spec.ts'
 import { decideOutcome, signalNumber, type Outcome } from './outcome.ts'
 import type { Entry } from './overlap.ts'
 import { PassThrough } from './pass-through.ts'
+import { addUse, type ResourceUse } from './resource-watch.ts'
 import { retryDelayMs } from './retry.ts'
 import { runFinishedEvent } from './run-event.ts'
 import { prepareClose, RunRecord } from './run-record.ts'
@@ -144,6 +145,7 @@ interface AttemptsMade {
   readonly outcome: Outcome
   readonly attempts: number
   readonly durationMs: number
+  readonly use: ResourceUse
   readonly stdoutBytes: number
   readonly stderrBytes: number
   /** Resolves when older runs that were lost are on record, or it is time to go. */
@@ -155,6 +157,7 @@ async function runAttempts(run: Run): Promise<AttemptsMade> {
   const { spec, record, relay } = run
   const startedAt = monotonicMs()
   const bytes = { stdoutBytes: 0, stderrBytes: 0 }
+  let use: ResourceUse | null = null
   let endedAt = Infinity
   const hurry = (): boolean => relay.interruptedBy !== null || monotonicMs() > endedAt + SWEEP_AFTER_END_MS
   let swept: Promise<void> | null = null
@@ -165,11 +168,13 @@ async function runAttempts(run: Run): Promise<AttemptsMade> {
       ...outlets,
       options: spec.options,
       relay,
+      ownsChildren: spec.transparent,
       onStart: run.entry.onStart,
     })
     // Only now, while the job runs, is anything loaded that the end of the run needs.
     swept ??= prepareClose(spec.home, run.runId, hurry)
     const last = await attempting
+    use = addUse(use, last.use)
     bytes.stdoutBytes += outlets.stdout.spooled?.bytes ?? 0
     bytes.stderrBytes += outlets.stderr.spooled?.bytes ?? 0
     const outcome = decideOutcome({ ...last, okCodes: spec.options.okCodes })
@@ -182,7 +187,7 @@ async function runAttempts(run: Run): Promise<AttemptsMade> {
     if (!again || relay.interruptedBy !== null) {
       endedAt = monotonicMs()
       const durationMs = attempt === 1 ? last.durationMs : Math.round(endedAt - startedAt)
-      return { last, outcome, attempts: attempt, durationMs, swept, ...bytes }
+      return { last, outcome, attempts: attempt, durationMs, use, swept, ...bytes }
     }
   }
 }

@@ -14,7 +14,7 @@ import {
   type SpooledStream,
   type StreamName,
 } from '../record/spooled-stream.ts'
-import { limitCommand, type RecordedJob } from './run-event.ts'
+import { limitCommand, scheduleOf, type RecordedJob } from './run-event.ts'
 
 /** A run shorter than this needs no marker that survives a power cut: its end is recorded at once. */
 const SYNC_AFTER_MS = 250
@@ -47,6 +47,8 @@ export class RunRecord {
         delivery_grace_ms: spec.options.deliveryGraceMs,
         redact: spec.options.redact,
         no_redact: spec.options.noRedact,
+        schedule: scheduleOf(spec.options),
+        slow_after_ms: spec.options.slowAfterMs,
       }),
     )
     const beat = (): void => void this.#quietly(() => this.#spool?.beat(new Date()))

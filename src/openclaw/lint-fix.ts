@@ -1,5 +1,5 @@
 import { deriveJobId, isId } from '../config/job-id.ts'
-import { DEFAULT_RUN_OPTIONS } from '../config/run-options.ts'
+import { DEFAULT_RUN_OPTIONS } from '../config/option-specs.ts'
 import { quoteCommand } from '../record/outcome-text.ts'
 import { cronwrapWords } from './add-job.ts'
 import { effectiveTimeoutSeconds, type OpenclawJob } from './openclaw-job.ts'

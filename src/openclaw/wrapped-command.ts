@@ -2,7 +2,8 @@ import { basename } from 'node:path'
 import { resolveHome } from '../config/base-directory.ts'
 import { COMMAND_NAMES } from '../config/command-names.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
-import { RUN_OPTIONS, type RunOptions } from '../config/run-options.ts'
+import { RUN_OPTIONS } from '../config/option-specs.ts'
+import type { RunOptions } from '../config/run-options.ts'
 import type { OpenclawJob } from './openclaw-job.ts'
 
 /** How an OpenClaw job, or a line of a crontab, runs cronwrap. */

@@ -1,7 +1,11 @@
 import { formatDuration } from '../platform/duration.ts'
 import type { Summary, SummaryEntry } from './summary.ts'
 
-export type AlertKind = 'consecutive_failures' | 'delivery_failed' | 'undelivered'
+export type AlertKind =
+  'consecutive_failures' | 'missed' | 'delivery_failed' | 'undelivered' | 'slow' | 'notification_failed'
+
+/** So often a target refuses before that is an alert. */
+const REFUSALS_TOLERATED = 2
 
 /** Something that is wrong now. The first four keys are a contract with scripts for the original files. */
 export interface Alert {
@@ -14,6 +18,8 @@ export interface Alert {
   readonly consecutive_errors: number
   readonly since: string
   readonly run_id: string | null
+  /** Failures, missed runs or refusals in a row; 1 where there is nothing to count. */
+  readonly count: number
   readonly acknowledged: boolean
 }
 
@@ -23,8 +29,11 @@ export function deriveAlerts(summary: Summary, now: Date): Alert[] {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([job, entry]) => [
       consecutiveFailures(job, entry),
+      missed(job, entry),
       deliveryFailed(job, entry),
       undelivered(job, entry, now),
+      slow(job, entry),
+      notificationFailed(job, entry),
     ])
     .filter((alert) => alert !== null)
 }
@@ -48,6 +57,25 @@ function consecutiveFailures(job: string, entry: SummaryEntry): Alert | null {
     last_error: entry.last_error,
     since: entry.first_error ?? entry.last_run,
     run_id: entry.last_run_id,
+    count: entry.consecutive_errors,
+  }
+}
+
+function missed(job: string, entry: SummaryEntry): Alert | null {
+  const { consecutive_missed: count, last_missed: last } = entry
+  if (count === 0 || last === null) return null
+  const grace = entry.schedule === null ? '' : ` within ${formatDuration(entry.schedule.grace_ms)}`
+  return {
+    ...common(job, entry, 'missed'),
+    alert_time: last,
+    message:
+      count === 1
+        ? `missed: it was due ${last} and did not start${grace}`
+        : `${count} runs missed in a row, the last was due ${last}`,
+    last_error: null,
+    since: entry.missed_since ?? last,
+    run_id: null,
+    count,
   }
 }
 
@@ -59,8 +87,9 @@ function deliveryFailed(job: string, entry: SummaryEntry): Alert | null {
     alert_time: entry.last_delivery.time,
     message: failures === 1 ? 'the last delivery failed' : `${failures} consecutive delivery failures`,
     last_error: entry.last_delivery.error,
-    since: entry.last_delivery.time,
+    since: entry.first_delivery_failure ?? entry.last_delivery.time,
     run_id: entry.last_delivery.run_id,
+    count: failures,
   }
 }
 
@@ -73,6 +102,37 @@ function undelivered(job: string, entry: SummaryEntry, now: Date): Alert | null 
     last_error: null,
     since: entry.awaiting_delivery_since,
     run_id: entry.last_run_id,
+    count: 1,
+  }
+}
+
+function slow(job: string, entry: SummaryEntry): Alert | null {
+  const run = entry.slow_run
+  if (run === null) return null
+  return {
+    ...common(job, entry, 'slow'),
+    alert_time: run.started,
+    message: `the run that began ${run.started} goes on for more than ${formatDuration(run.limit_ms)}`,
+    last_error: null,
+    since: run.started,
+    run_id: run.run_id,
+    count: 1,
+  }
+}
+
+function notificationFailed(job: string, entry: SummaryEntry): Alert | null {
+  const failing = entry.failing_targets.filter(({ failures, final }) => final || failures > REFUSALS_TOLERATED)
+  const [first] = failing
+  if (first === undefined) return null
+  const names = failing.map(({ target }) => target).join(', ')
+  return {
+    ...common(job, entry, 'notification_failed'),
+    alert_time: first.last,
+    message: `its notifications do not reach ${names}`,
+    last_error: first.error,
+    since: first.since,
+    run_id: null,
+    count: Math.max(...failing.map(({ failures }) => failures)),
   }
 }
 

@@ -1,4 +1,21 @@
 import { isId } from '../config/job-id.ts'
+import {
+  isCount,
+  isListOf,
+  isMissingOr,
+  isNullOr,
+  isObject,
+  isOneOf,
+  isText,
+  isTextOrNull,
+  isTime,
+} from '../platform/field.ts'
+import {
+  isNotificationEvent,
+  type NotificationAttempt,
+  type NotificationDecided,
+  type NotificationOutcome,
+} from './notification-event.ts'
 
 export type RunStatus = 'success' | 'error'
 
@@ -9,7 +26,7 @@ export type RunReason = (typeof RUN_REASONS)[number]
 export const DELIVERY_STATUSES = ['sent', 'delivered', 'failed', 'skipped'] as const
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
 
-interface EventBase {
+export interface EventBase {
   /** The same fact has the same id, however often it is appended. */
   readonly id: string
   /** When it was recorded: ISO 8601 with milliseconds and the local offset. */
@@ -43,7 +60,27 @@ export interface RunFinished extends EventBase {
   readonly expects_delivery: boolean | null
   readonly delivery_grace_ms: number
   readonly host: string
+  /** When the job is due, if the run said so. */
+  readonly schedule?: JobSchedule | null
+  /** Time on the processor, of the job and of those of its descendants that ended before it; null where the system does not tell. */
+  readonly cpu_ms?: number | null
+  /** The most that was seen; null for a run too short to look at, or where the system does not tell. */
+  readonly max_memory_bytes?: number | null
 }
+
+/** When a job is due. */
+export interface JobSchedule {
+  /** A cron expression of five to seven fields, `@daily` and the like, or `every 30m`. */
+  readonly expression: string
+  /** An IANA time zone; null is the machine's. */
+  readonly tz: string | null
+  /** How late a run may begin. */
+  readonly grace_ms: number
+}
+
+/** Who says when a job is due: its runs, cronwrap.json, what `schedule import` found, or `schedule set`. */
+export const SCHEDULE_SOURCES = ['run', 'config', 'import', 'command'] as const
+export type ScheduleSource = (typeof SCHEDULE_SOURCES)[number]
 
 /** A run that did not start because the previous one was still going. */
 export interface RunSkipped extends EventBase {
@@ -61,13 +98,50 @@ export interface Delivery extends EventBase {
   readonly error: string | null
 }
 
+/** When the job is due from now on; null: nobody knows any more. */
+export interface ScheduleSet extends EventBase {
+  readonly type: 'schedule.set'
+  readonly schedule: JobSchedule | null
+  readonly source: Exclude<ScheduleSource, 'run'>
+}
+
+/** Times at which the job was due and did not start. */
+export interface RunMissed extends EventBase {
+  readonly type: 'run.missed'
+  /** The last time that had been missed before these: the event counts only where that is still so. */
+  readonly after: string | null
+  /** The last of these times. */
+  readonly until: string
+  readonly count: number
+  /** At most the last 20 of them. */
+  readonly due: readonly string[]
+}
+
+/** A run goes on for far longer than those before it. */
+export interface RunSlow extends EventBase {
+  readonly type: 'run.slow'
+  readonly run_id: string
+  readonly started: string
+  readonly limit_ms: number
+}
+
 /** Somebody knows about the job's present alerts. */
 export interface AlertAcknowledged extends EventBase {
   readonly type: 'alert.acknowledged'
   readonly kinds: readonly string[]
 }
 
-export type JobEvent = RunFinished | RunSkipped | Delivery | AlertAcknowledged
+export type JobEvent =
+  | RunFinished
+  | RunSkipped
+  | RunMissed
+  | RunSlow
+  | Delivery
+  | AlertAcknowledged
+  | ScheduleSet
+  | NotificationDecided
+  | NotificationAttempt
+  | NotificationOutcome
 
 /** One JSON line of the journal. */
 export function serializeEvent(event: JobEvent): Buffer {
@@ -109,7 +183,10 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
         isCount(event['stderr_bytes']) &&
         isCount(event['alert_after']) &&
         isCount(event['delivery_grace_ms']) &&
-        isOneOf([true, false, null], event['expects_delivery'])
+        isOneOf([true, false, null], event['expects_delivery']) &&
+        isMissingOr(isScheduleOrNull, event['schedule']) &&
+        isMissingOr(isCountOrNull, event['cpu_ms']) &&
+        isMissingOr(isCountOrNull, event['max_memory_bytes'])
       )
     case 'run.skipped':
       return isText(event['running_run_id'])
@@ -122,31 +199,30 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
       )
     case 'alert.acknowledged':
       return isListOf(event['kinds'], isText)
+    case 'run.missed':
+      return (
+        isNullOr(isTime, event['after']) &&
+        isTime(event['until']) &&
+        isCount(event['count']) &&
+        isListOf(event['due'], isTime)
+      )
+    case 'run.slow':
+      return isText(event['run_id']) && isTime(event['started']) && isCount(event['limit_ms'])
+    case 'schedule.set':
+      return isScheduleOrNull(event['schedule']) && isOneOf(SCHEDULE_SOURCES, event['source'])
     default:
-      return false
+      return isNotificationEvent(event)
   }
 }
 
-export function isText(value: unknown): value is string {
-  return typeof value === 'string'
+export function isSchedule(value: unknown): value is JobSchedule {
+  return isObject(value) && isText(value['expression']) && isTextOrNull(value['tz']) && isCount(value['grace_ms'])
 }
 
-export function isTextOrNull(value: unknown): value is string | null {
-  return value === null || isText(value)
+function isScheduleOrNull(value: unknown): boolean {
+  return isNullOr(isSchedule, value)
 }
 
-export function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0
-}
-
-export function isTime(value: unknown): value is string {
-  return isText(value) && !Number.isNaN(Date.parse(value))
-}
-
-export function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(isElement)
-}
-
-function isOneOf(choices: readonly unknown[], value: unknown): boolean {
-  return choices.includes(value)
+function isCountOrNull(value: unknown): boolean {
+  return isNullOr(isCount, value)
 }

@@ -1,4 +1,6 @@
 import { toWholeSeconds } from '../platform/clock.ts'
+import { applyNotification } from './fold-notification.ts'
+import { applyMissed, applySchedule, applySlow, scheduleAfterRun } from './fold-schedule.ts'
 import type { AlertAcknowledged, Delivery, JobEvent, RunFinished } from './event.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
 import { EMPTY_ENTRY, REMEMBERED, type Summary, type SummaryEntry } from './summary.ts'
@@ -35,6 +37,16 @@ function applyEvent(entry: SummaryEntry, event: JobEvent): SummaryEntry {
       return entry.recent_deliveries.includes(deliveryKey(event)) ? entry : applyDelivery(entry, event)
     case 'alert.acknowledged':
       return applyAcknowledgement(entry, event)
+    case 'schedule.set':
+      return applySchedule(entry, event)
+    case 'run.missed':
+      return event.after === entry.last_missed ? applyMissed(entry, event) : entry
+    case 'run.slow':
+      return applySlow(entry, event)
+    case 'notification':
+    case 'notification.attempt':
+    case 'notification.outcome':
+      return applyNotification(entry, event)
   }
 }
 
@@ -59,6 +71,8 @@ function applyRun(entry: SummaryEntry, run: RunFinished): SummaryEntry {
     last_signal: run.signal,
     last_reason: run.reason,
     last_duration_ms: run.duration_ms,
+    last_cpu_ms: run.cpu_ms ?? null,
+    last_max_memory_bytes: run.max_memory_bytes ?? null,
     last_error: run.last_error,
     last_success: failed ? entry.last_success : started,
     first_error: failed ? (entry.first_error ?? started) : null,
@@ -66,8 +80,9 @@ function applyRun(entry: SummaryEntry, run: RunFinished): SummaryEntry {
     awaiting_delivery_since: expects ? (entry.awaiting_delivery_since ?? (owes ? finished : null)) : null,
     delivery_grace_ms: run.delivery_grace_ms,
     alert_after: run.alert_after,
-    acknowledged: failed ? entry.acknowledged : without(entry.acknowledged, 'consecutive_failures'),
-    recent_runs: remember(entry.recent_runs, { run_id: run.run_id, duration_ms: run.duration_ms }),
+    acknowledged: without(entry.acknowledged, 'missed', 'slow', ...(failed ? [] : ['consecutive_failures'])),
+    recent_runs: remember(entry.recent_runs, { run_id: run.run_id, started, duration_ms: run.duration_ms }),
+    ...scheduleAfterRun(entry, run),
   }
 }
 
@@ -95,6 +110,11 @@ function applyDelivery(entry: SummaryEntry, delivery: Delivery): SummaryEntry {
       : arrived
         ? 0
         : entry.consecutive_delivery_failures,
+    first_delivery_failure: failed
+      ? (entry.first_delivery_failure ?? toWholeSeconds(delivery.time))
+      : arrived
+        ? null
+        : entry.first_delivery_failure,
     expects_delivery: true,
     awaiting_delivery_since: stillOwed,
     acknowledged: without(entry.acknowledged, 'undelivered', ...(arrived ? ['delivery_failed'] : [])),

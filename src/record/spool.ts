@@ -8,16 +8,8 @@ import { openForAppend } from '../platform/append-file.ts'
 import { makeDirectory } from '../platform/make-directory.ts'
 import { ownIdentity, type ProcessIdentity } from '../platform/process-identity.ts'
 import { isRunId } from '../platform/run-id.ts'
-import {
-  isCount,
-  isListOf,
-  isText,
-  isTextOrNull,
-  isTime,
-  parseEvent,
-  type RunFinished,
-  type RunReason,
-} from './event.ts'
+import { isCount, isListOf, isNullOr, isText, isTextOrNull, isTime } from '../platform/field.ts'
+import { isSchedule, parseEvent, type JobSchedule, type RunFinished, type RunReason } from './event.ts'
 import { SpooledStream, type StreamName } from './spooled-stream.ts'
 
 /** The first line of `run.json`: what a later invocation must know of a run whose wrapper is gone. */
@@ -32,6 +24,9 @@ export interface RunManifest extends ProcessIdentity {
   readonly delivery_grace_ms: number
   readonly redact: readonly string[]
   readonly no_redact: boolean
+  readonly schedule: JobSchedule | null
+  /** Longer than this is slow; null: measured by the runs before it. */
+  readonly slow_after_ms: number | null
 }
 
 /** How an attempt that was followed by another one ended. */
@@ -152,7 +147,7 @@ export function readManifest(directory: string): RunManifest | null {
   const [line] = readLines(join(directory, 'run.json'))
   const value = line === undefined ? null : parseObject(line)
   if (value === null) return null
-  const manifest = { redact: [], no_redact: false, ...value }
+  const manifest = { redact: [], no_redact: false, schedule: null, slow_after_ms: null, ...value }
   return isManifest(manifest) ? manifest : null
 }
 
@@ -170,7 +165,9 @@ function isManifest(value: Record<string, unknown>): value is Record<string, unk
     isText(value['host']) &&
     [true, false, null].includes(value['expects_delivery'] as boolean | null) &&
     isListOf(value['redact'], isText) &&
-    typeof value['no_redact'] === 'boolean'
+    typeof value['no_redact'] === 'boolean' &&
+    isNullOr(isSchedule, value['schedule']) &&
+    isNullOr(isCount, value['slow_after_ms'])
   )
 }
 

@@ -1,16 +1,34 @@
 import { isId } from '../config/job-id.ts'
 import { readBounded } from '../platform/atomic-file.ts'
 import {
-  DELIVERY_STATUSES,
   isCount,
   isListOf,
+  isMissingOr,
+  isNullOr,
+  isObject,
+  isOneOf,
   isText,
   isTextOrNull,
   isTime,
+} from '../platform/field.ts'
+import {
+  DELIVERY_STATUSES,
+  isSchedule,
+  SCHEDULE_SOURCES,
   type DeliveryStatus,
+  type JobSchedule,
   type RunReason,
   type RunStatus,
+  type ScheduleSource,
 } from './event.ts'
+import {
+  isFailingTarget,
+  isPendingNotification,
+  isToldStep,
+  type FailingTarget,
+  type PendingNotification,
+  type ToldStep,
+} from './pending-notification.ts'
 import { comparePositions, parsePosition, type Position } from './position.ts'
 
 /** Above this a view is taken for broken; 10,000 jobs need about 20 MB. */
@@ -20,7 +38,21 @@ export const REMEMBERED = 20
 
 export interface RecentRun {
   readonly run_id: string
+  /** Missing in views of older versions. */
+  readonly started?: string
   readonly duration_ms: number | null
+}
+
+/** When the job is due, who said so, and since when that is known: times before it are nobody's concern. */
+export interface KnownSchedule extends JobSchedule {
+  readonly source: ScheduleSource
+  readonly since: string
+}
+
+export interface SlowRun {
+  readonly run_id: string
+  readonly started: string
+  readonly limit_ms: number
 }
 
 export interface LastDelivery {
@@ -49,6 +81,8 @@ export interface SummaryEntry {
   readonly last_signal: string | null
   readonly last_reason: RunReason | null
   readonly last_duration_ms: number | null
+  readonly last_cpu_ms: number | null
+  readonly last_max_memory_bytes: number | null
   readonly last_error: string | null
   readonly last_success: string | null
   /** When the present streak of failures began. */
@@ -57,17 +91,37 @@ export interface SummaryEntry {
   readonly deliveries_sent: number
   readonly deliveries_failed: number
   readonly consecutive_delivery_failures: number
+  /** When the present streak of delivery failures began. */
+  readonly first_delivery_failure: string | null
   readonly expects_delivery: boolean
   /** When the oldest success ended that no delivery has followed; null when none is owed. */
   readonly awaiting_delivery_since: string | null
   readonly delivery_grace_ms: number
   readonly skipped_runs: number
+  readonly schedule: KnownSchedule | null
+  /** What cronwrap.json said last: only a change there is news. */
+  readonly schedule_in_config: JobSchedule | null
+  readonly missed_runs: number
+  /** Since the last run. */
+  readonly consecutive_missed: number
+  /** The first of those. */
+  readonly missed_since: string | null
+  /** The last time at which the job was due and did not start, ever. */
+  readonly last_missed: string | null
+  /** The run that goes on for far longer than those before it. */
+  readonly slow_run: SlowRun | null
   readonly alert_after: number
   /** Kinds of alerts that somebody knows about. */
   readonly acknowledged: readonly string[]
   readonly recent_runs: readonly RecentRun[]
   /** `run message status` of the latest deliveries. */
   readonly recent_deliveries: readonly string[]
+  /** What was told last of each kind of alert. */
+  readonly told: readonly ToldStep[]
+  /** What is still to be told, oldest first. */
+  readonly notifications: readonly PendingNotification[]
+  /** Targets that did not take the job's notifications. */
+  readonly failing_targets: readonly FailingTarget[]
   /** Where the journal's last event of this job ends; null for an entry that was never folded. */
   readonly cursor: string | null
 }
@@ -87,6 +141,8 @@ export const EMPTY_ENTRY: SummaryEntry = {
   last_signal: null,
   last_reason: null,
   last_duration_ms: null,
+  last_cpu_ms: null,
+  last_max_memory_bytes: null,
   last_error: null,
   last_success: null,
   first_error: null,
@@ -94,14 +150,25 @@ export const EMPTY_ENTRY: SummaryEntry = {
   deliveries_sent: 0,
   deliveries_failed: 0,
   consecutive_delivery_failures: 0,
+  first_delivery_failure: null,
   expects_delivery: false,
   awaiting_delivery_since: null,
   delivery_grace_ms: 600_000,
   skipped_runs: 0,
+  schedule: null,
+  schedule_in_config: null,
+  missed_runs: 0,
+  consecutive_missed: 0,
+  missed_since: null,
+  last_missed: null,
+  slow_run: null,
   alert_after: 3,
   acknowledged: [],
   recent_runs: [],
   recent_deliveries: [],
+  told: [],
+  notifications: [],
+  failing_targets: [],
   cursor: null,
 }
 
@@ -150,15 +217,48 @@ export function parseSummary(value: unknown): Summary | null {
   return summary
 }
 
-const TIMES = new Set(['last_run', 'last_finished', 'last_success', 'first_error', 'awaiting_delivery_since'])
+type Check = (value: unknown) => boolean
+
+const listOf =
+  (isElement: Check): Check =>
+  (value) =>
+    isListOf(value, isElement)
+const nullOr =
+  (isValid: Check): Check =>
+  (value) =>
+    isNullOr(isValid, value)
+
+/** The fields whose empty value does not tell what they hold. */
+const CHECKS: ReadonlyMap<keyof SummaryEntry, Check> = new Map<keyof SummaryEntry, Check>([
+  ['last_delivery', nullOr(isLastDelivery)],
+  ['recent_runs', listOf(isRecentRun)],
+  ['acknowledged', listOf(isText)],
+  ['recent_deliveries', listOf(isText)],
+  ['last_status', nullOr((value) => isOneOf(['success', 'error'], value))],
+  ...(['last_run', 'last_finished', 'last_success', 'first_error', 'awaiting_delivery_since'] as const).map(
+    isTimeField,
+  ),
+  ...(['first_delivery_failure', 'missed_since', 'last_missed'] as const).map(isTimeField),
+  ...(['last_exit_code', 'last_duration_ms', 'last_cpu_ms', 'last_max_memory_bytes'] as const).map(isCountField),
+  ['schedule', nullOr(isKnownSchedule)],
+  ['schedule_in_config', nullOr(isSchedule)],
+  ['slow_run', nullOr(isSlowRun)],
+  ['told', listOf(isToldStep)],
+  ['notifications', listOf(isPendingNotification)],
+  ['failing_targets', listOf(isFailingTarget)],
+])
+
+function isTimeField<K extends keyof SummaryEntry>(key: K): [K, Check] {
+  return [key, nullOr(isTime)]
+}
+
+function isCountField<K extends keyof SummaryEntry>(key: K): [K, Check] {
+  return [key, nullOr(isCount)]
+}
 
 function fitsField(key: keyof SummaryEntry, value: unknown): boolean {
-  if (key === 'last_delivery') return value === null || isLastDelivery(value)
-  if (key === 'recent_runs') return isListOf(value, isRecentRun)
-  if (key === 'acknowledged' || key === 'recent_deliveries') return isListOf(value, isText)
-  if (key === 'last_status') return value === null || value === 'success' || value === 'error'
-  if (TIMES.has(key)) return value === null || isTime(value)
-  if (key === 'last_exit_code' || key === 'last_duration_ms') return value === null || isCount(value)
+  const check = CHECKS.get(key)
+  if (check !== undefined) return check(value)
   const fallback = EMPTY_ENTRY[key]
   if (typeof fallback === 'number') return isCount(value)
   if (typeof fallback === 'boolean') return typeof value === 'boolean'
@@ -176,9 +276,18 @@ function isLastDelivery(value: unknown): boolean {
 }
 
 function isRecentRun(value: unknown): boolean {
-  return isObject(value) && isText(value['run_id']) && (value['duration_ms'] === null || isCount(value['duration_ms']))
+  return (
+    isObject(value) &&
+    isText(value['run_id']) &&
+    isMissingOr(isTime, value['started']) &&
+    isNullOr(isCount, value['duration_ms'])
+  )
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function isKnownSchedule(value: unknown): boolean {
+  return isSchedule(value) && isObject(value) && isOneOf(SCHEDULE_SOURCES, value['source']) && isTime(value['since'])
+}
+
+function isSlowRun(value: unknown): boolean {
+  return isObject(value) && isText(value['run_id']) && isTime(value['started']) && isCount(value['limit_ms'])
 }

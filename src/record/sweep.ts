@@ -187,6 +187,7 @@ function lostEvent(directory: string, manifest: RunManifest, now: Date): RunFini
     expects_delivery: manifest.expects_delivery,
     delivery_grace_ms: manifest.delivery_grace_ms,
     host: hostname(),
+    schedule: manifest.schedule,
   }
 }
 

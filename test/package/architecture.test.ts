@@ -8,7 +8,20 @@ const ROOT = join(import.meta.dirname, '../..')
 const SOURCES = join(ROOT, 'src')
 
 /** Each layer may use itself and those after it. */
-const LAYERS = ['cli', 'doctor', 'openclaw', 'job', 'state', 'record', 'config', 'platform']
+const LAYERS = [
+  'cli',
+  'doctor',
+  'check',
+  'notify',
+  'metrics',
+  'schedule',
+  'openclaw',
+  'job',
+  'state',
+  'record',
+  'config',
+  'platform',
+]
 
 function sourceFiles(directory: string): string[] {
   return fs.readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {

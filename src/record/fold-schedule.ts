@@ -1,0 +1,70 @@
+import { toWholeSeconds } from '../platform/clock.ts'
+import type { JobSchedule, RunFinished, RunMissed, RunSlow, ScheduleSet } from './event.ts'
+import type { KnownSchedule, SummaryEntry } from './summary.ts'
+
+/** What the end of a run says of when the job is due: the last word counts, whoever spoke it. */
+export function scheduleAfterRun(
+  entry: SummaryEntry,
+  run: RunFinished,
+): Pick<SummaryEntry, 'schedule' | 'consecutive_missed' | 'missed_since' | 'slow_run'> {
+  const started = toWholeSeconds(run.started)
+  const stillMissed = entry.last_missed !== null && Date.parse(run.started) < Date.parse(entry.last_missed)
+  return {
+    schedule: run.schedule ? saidByRun(entry, run.schedule, started) : entry.schedule,
+    consecutive_missed: stillMissed ? entry.consecutive_missed : 0,
+    missed_since: stillMissed ? entry.missed_since : null,
+    slow_run: entry.slow_run?.run_id === run.run_id ? null : entry.slow_run,
+  }
+}
+
+export function applySchedule(entry: SummaryEntry, event: ScheduleSet): SummaryEntry {
+  const { schedule, source } = event
+  const next = { ...entry, ...(source === 'config' ? { schedule_in_config: schedule } : {}) }
+  if (schedule === null) {
+    // What is gone from cronwrap.json may still be said by the runs.
+    if (source === 'config' && entry.schedule?.source !== 'config') return next
+    return { ...next, schedule: null, consecutive_missed: 0, missed_since: null }
+  }
+  return { ...next, schedule: continued(entry.schedule, { ...schedule, source, since: toWholeSeconds(event.time) }) }
+}
+
+/** A run also says what cronwrap.json says; then it is gone when it is gone from there. */
+function saidByRun(
+  { schedule, schedule_in_config: inConfig }: SummaryEntry,
+  said: JobSchedule,
+  started: string,
+): KnownSchedule {
+  const source = inConfig !== null && isSameSchedule(inConfig, said) ? 'config' : 'run'
+  return continued(schedule, { ...said, source, since: started })
+}
+
+/** The same schedule said again is known since it was first said. */
+function continued(known: KnownSchedule | null, said: KnownSchedule): KnownSchedule {
+  return known !== null && isSameSchedule(known, said) ? { ...said, since: known.since } : said
+}
+
+/** Whether both name the same times; how late a run may be is another question. */
+function isSameSchedule(a: JobSchedule, b: JobSchedule): boolean {
+  return a.expression === b.expression && a.tz === b.tz
+}
+
+/** The event's times all lie after those that were missed before. */
+export function applyMissed(entry: SummaryEntry, { until, count, due }: RunMissed): SummaryEntry {
+  const lastRun = entry.last_run === null ? -Infinity : Date.parse(entry.last_run)
+  const open = due.filter((time) => Date.parse(time) > lastRun)
+  // Only the latest are told one by one; those before them count when even the first of these is open.
+  const inARow = open.length === due.length ? count : open.length
+  return {
+    ...entry,
+    missed_runs: entry.missed_runs + count,
+    consecutive_missed: entry.consecutive_missed + inARow,
+    missed_since: inARow === 0 ? entry.missed_since : (entry.missed_since ?? open[0] ?? null),
+    last_missed: until,
+  }
+}
+
+/** Of a run that has ended meanwhile nothing is left to say. */
+export function applySlow(entry: SummaryEntry, { run_id, started, limit_ms }: RunSlow): SummaryEntry {
+  if (entry.recent_runs.some((run) => run.run_id === run_id)) return entry
+  return { ...entry, slow_run: { run_id, started: toWholeSeconds(started), limit_ms } }
+}
