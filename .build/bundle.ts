@@ -9,7 +9,7 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
@@ -33,11 +33,14 @@ const shared = {
   },
 } satisfies BuildOptions
 
-/** Keeps the commands out of the file that runs jobs. */
+/** Keeps the commands, and what follows a run where it is asked for, out of the file that runs jobs. */
 const commandsApart: Plugin = {
   name: 'commands-apart',
   setup(bundler) {
-    bundler.onResolve({ filter: /\/commands\.ts$/ }, () => ({ path: './commands.cjs', external: true }))
+    bundler.onResolve({ filter: /\/(commands|follow-up)\.ts$/ }, ({ path }) => ({
+      path: `./${basename(path, '.ts')}.cjs`,
+      external: true,
+    }))
   },
 }
 
@@ -72,6 +75,12 @@ const outputs = [
     format: 'cjs',
     entryPoints: ['src/cli/commands.ts'],
     outfile: 'dist/cli/commands.cjs',
+  }),
+  await build({
+    ...shared,
+    format: 'cjs',
+    entryPoints: ['src/cli/follow-up.ts'],
+    outfile: 'dist/cli/follow-up.cjs',
   }),
   await build({
     ...shared,

@@ -3,9 +3,11 @@ import { CronwrapError } from '../errors.ts'
 import { readWords } from './argv.ts'
 import { HOME_FLAG, type Command } from './command.ts'
 import { alertsCommand } from './commands/alerts.ts'
+import { checkCommand } from './commands/check.ts'
 import { deliveryCommand } from './commands/delivery.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { logsCommand } from './commands/logs.ts'
+import { notifyCommand } from './commands/notify.ts'
 import { openclawCommand } from './commands/openclaw.ts'
 import { recordCommand } from './commands/record.ts'
 import { repairCommand } from './commands/repair.ts'
@@ -19,6 +21,8 @@ import { printHelp } from './program.ts'
 const COMMANDS: readonly Command[] = [
   deliveryCommand,
   statusCommand,
+  checkCommand,
+  notifyCommand,
   alertsCommand,
   logsCommand,
   runsCommand,
@@ -41,7 +45,8 @@ export async function runSubcommand(name: string, words: readonly string[]): Pro
   try {
     return await dispatch(name, words)
   } catch (error) {
-    return reportError(error, { json: words.includes('--json') })
+    const code = reportError(error, { json: words.includes('--json') })
+    return COMMANDS.find((each) => each.name === name)?.failureCode ?? code
   }
 }
 

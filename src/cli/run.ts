@@ -1,4 +1,4 @@
-import { resolveHome } from '../config/base-directory.ts'
+import { resolveHome, type Home } from '../config/base-directory.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
 import { RUN_OPTIONS } from '../config/option-specs.ts'
 import { CronwrapError } from '../errors.ts'
@@ -8,6 +8,9 @@ import type { RunFinished } from '../record/event.ts'
 import { logPath } from '../record/execution-log.ts'
 import { describeDuration, describeEnd } from '../record/outcome-text.ts'
 import { readWords, type FlagSpec } from './argv.ts'
+
+/** After a run no attempt to notify begins later than this. */
+const NOTIFY_BUDGET_MS = 10_000
 
 /** Every flag of a run: the options that the environment and the file know too, and where to record as whom. */
 export const RUN_FLAGS: ReadonlyMap<string, FlagSpec> = new Map([
@@ -33,7 +36,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     })
   }
   const home = resolveHome(flags.get('home'), process.env)
-  const { job, options, warnings } = resolveRunOptions(flags, command, process.env, home)
+  const { job, options, warnings, hasFollowUp } = resolveRunOptions(flags, command, process.env, home)
   const warned = warnings.map(warn)
   const result = await runJob({ ...options, command, job, home: home.base, transparent: true })
   if (result.notStarted !== null) warned.push(warn(result.notStarted))
@@ -44,7 +47,17 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   if (options.onFailureLine && result.run?.status === 'error') {
     await say(process.stdout, `${result.endsLine ? '' : '\n'}${failureLine(result.run)}; log: ${logPath(home, job)}\n`)
   }
+  if (hasFollowUp && result.run !== null) await followUpUnlessToldToEnd(home)
   return result.exitCode
+}
+
+/** Its own problems are told by `check`: whoever reads our output forwards it. A signal now must not cost the exit code. */
+async function followUpUnlessToldToEnd(home: Home): Promise<void> {
+  const told = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve())
+  })
+  const { followUp } = await import('./follow-up.ts')
+  await Promise.race([followUp(home, NOTIFY_BUDGET_MS), told])
 }
 
 function failureLine(run: RunFinished): string {

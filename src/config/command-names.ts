@@ -3,6 +3,8 @@ export const COMMAND_NAMES: readonly string[] = [
   'run',
   'delivery',
   'status',
+  'check',
+  'notify',
   'summary',
   'alerts',
   'logs',

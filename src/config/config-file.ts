@@ -13,32 +13,38 @@ export type Settings = Map<string, { readonly value: string; readonly where: str
 export interface ConfigFile {
   readonly defaults: Settings
   readonly jobs: ReadonlyMap<string, Settings>
+  /** All of it as it stands there, for what is read elsewhere. */
+  readonly root: Readonly<Record<string, unknown>>
 }
 
+/** Keys that are no options of a run: `notify` and `metrics`, and who is told of a job's alerts. */
+const SECTIONS = ['notify', 'metrics']
+const AUDIENCE = 'notify'
+
 /**
- * Reads cronwrap.json: `{"defaults": {…}, "jobs": {"<id>": {…}}}`, options named as in the help
+ * Reads cronwrap.json: `{"defaults": {…}, "jobs": {"<id>": {…}}, "notify": {…}, "metrics": {…}}`, options named as in the help
  * (`kill_after` or `kill-after`). A missing file is an empty one. Whatever is wrong in it is one
  * warning, and the rest counts.
  */
 export function readConfigFile(path: string, warnings: string[]): ConfigFile {
   const root = readObject(path, warnings)
   const jobs = new Map<string, Settings>()
-  if (root === null) return { defaults: hidingAll(path), jobs }
+  if (root === null) return { defaults: hidingAll(path), jobs, root: {} }
   let defaults: Settings = new Map()
   const misplaced: Settings = new Map()
   for (const [key, value] of Object.entries(root)) {
     if (key === 'defaults') defaults = readSettings(value, `${path}: defaults`, warnings)
     else if (key === 'jobs') readJobs(value, path, jobs, warnings)
-    else {
+    else if (!SECTIONS.includes(key)) {
       warnings.push(`${path}: unknown key ${JSON.stringify(key)} is ignored; settings stand under "defaults" or "jobs"`)
       if (RUN_OPTIONS.get(key)?.whenBad !== undefined) misplaced.set(key, { value: UNUSABLE, where: `${path}: ${key}` })
     }
   }
-  return { defaults: new Map([...misplaced, ...defaults]), jobs }
+  return { defaults: new Map([...misplaced, ...defaults]), jobs, root }
 }
 
 /** Null for a file that cannot be used and seems to say what must be hidden. */
-function readObject(path: string, warnings: string[]): object | null {
+function readObject(path: string, warnings: string[]): Record<string, unknown> | null {
   let text = ''
   try {
     const content = readBounded(path, MAX_BYTES)
@@ -79,6 +85,7 @@ function readSettings(value: unknown, where: string, warnings: string[]): Settin
     return settings
   }
   for (const [key, raw] of Object.entries(value)) {
+    if (key === AUDIENCE) continue
     const name = key.replaceAll('_', '-')
     const text = asText(raw, RUN_OPTIONS.get(name)?.addsUp ? '\n' : ',')
     if (!RUN_OPTIONS.has(name)) {

@@ -11,10 +11,15 @@ export interface Resolved {
   readonly options: RunOptions
   /** What was wrong in the environment or the file and is ignored; one clear line each. */
   readonly warnings: readonly string[]
+  /** cronwrap.json asks for more than the record: notifications, metrics. */
+  readonly hasFollowUp: boolean
 }
 
 /** Variables that are not options of a run but ours all the same. */
 const OTHER_VARIABLES = new Set(['CRONWRAP_BIN', 'CRONWRAP_HOME', 'CRONWRAP_JOB', 'CRONWRAP_JOB_ID', 'CRONWRAP_RUN_ID'])
+
+/** What the command of a notification finds in its environment. */
+const ALERT_VARIABLES = 'CRONWRAP_ALERT_'
 
 /**
  * Each option from the strongest place that names it: flag, environment, `jobs.<id>` in
@@ -39,7 +44,8 @@ export function resolveRunOptions(
   for (const [name, value] of flags) {
     if (name !== 'job' && name !== 'home') setFlag(values, name, value)
   }
-  return { job, options: { ...DEFAULT_RUN_OPTIONS, ...Object.fromEntries(values) }, warnings }
+  const hasFollowUp = 'notify' in file.root || 'metrics' in file.root
+  return { job, options: { ...DEFAULT_RUN_OPTIONS, ...Object.fromEntries(values) }, warnings, hasFollowUp }
 }
 
 function resolveJob(
@@ -69,7 +75,8 @@ function readEnvironment(env: NodeJS.ProcessEnv, warnings: string[]): Settings {
     if (!variable.startsWith('CRONWRAP_') || OTHER_VARIABLES.has(variable) || value === undefined) continue
     const name = variable.slice('CRONWRAP_'.length).toLowerCase().replaceAll('_', '-')
     if (RUN_OPTIONS.has(name)) settings.set(name, { value, where: variable })
-    else warnings.push(`unknown variable ${variable} is ignored${suggest(name)}`)
+    else if (!variable.startsWith(ALERT_VARIABLES))
+      warnings.push(`unknown variable ${variable} is ignored${suggest(name)}`)
   }
   return settings
 }

@@ -11,9 +11,9 @@ export type Answer =
   | { readonly kind: 'failed'; readonly message: string; readonly ran: boolean }
 
 /** Asks the OpenClaw command line, whose answers are JSON. Its database is not touched: its tables change from version to version. */
-export async function askOpenclaw(words: readonly string[]): Promise<Answer> {
+export async function askOpenclaw(words: readonly string[], timeoutMs: number = TIMEOUT_MS): Promise<Answer> {
   const { execa } = await import('execa')
-  const result = await execa('openclaw', words, { reject: false, stdin: 'ignore', timeout: TIMEOUT_MS })
+  const result = await execa('openclaw', words, { reject: false, stdin: 'ignore', timeout: timeoutMs })
   if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(errnoOf(result.cause) ?? '')) return { kind: 'absent' }
   const value = parseJson(result.stdout)
   const refusal = refusalIn(value)

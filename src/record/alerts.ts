@@ -4,6 +4,11 @@ import type { Summary, SummaryEntry } from './summary.ts'
 export type AlertKind =
   'consecutive_failures' | 'missed' | 'delivery_failed' | 'undelivered' | 'slow' | 'notification_failed'
 
+/** What needs somebody at once; the others can wait for the morning. */
+export function isCritical(kind: string): boolean {
+  return kind === 'consecutive_failures' || kind === 'missed'
+}
+
 /** So often a target refuses before that is an alert. */
 const REFUSALS_TOLERATED = 2
 

@@ -10,7 +10,7 @@ export function applyNotification(
   entry: SummaryEntry,
   event: NotificationDecided | NotificationAttempt | NotificationOutcome,
 ): SummaryEntry {
-  if (event.type === 'notification') return isNews(entry, event) ? applyDecision(entry, event) : entry
+  if (event.type === 'notification') return isNews(entry.told, event) ? applyDecision(entry, event) : entry
   const notification = entry.notifications.find(({ id }) => id === event.notification_id)
   const target = notification?.targets.find(({ name }) => name === event.target)
   if (notification === undefined || target === undefined) return entry
@@ -20,7 +20,10 @@ export function applyNotification(
 }
 
 /** Whether this step of this alert has not been told: a later alert, or a further step of the same. */
-function isNews({ told }: SummaryEntry, { step, level, alert }: NotificationDecided): boolean {
+export function isNews(
+  told: readonly ToldStep[],
+  { step, level, alert }: Pick<NotificationDecided, 'step' | 'level' | 'alert'>,
+): boolean {
   const last = told.find(({ kind }) => kind === alert.kind)
   if (last === undefined) return step !== 'recovered'
   if (last.since !== alert.since) return step !== 'recovered' && Date.parse(alert.since) > Date.parse(last.since)

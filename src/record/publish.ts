@@ -41,9 +41,18 @@ export type PublishResult =
  * @throws when the event could not be appended, and so is not recorded
  */
 export async function publish(home: Home, event: JobEvent, options: PublishOptions = {}): Promise<PublishResult> {
+  return publishAll(home, [event], options)
+}
+
+/** The same for several facts, with one fold for all. */
+export async function publishAll(
+  home: Home,
+  events: readonly JobEvent[],
+  options: PublishOptions = {},
+): Promise<PublishResult> {
   makeDirectory(home.logs)
-  const position = appendEvent(home, event)
-  return foldIntoViews(home, { ...options, upTo: position })
+  const upTo = events.map((event) => appendEvent(home, event)).at(-1)
+  return foldIntoViews(home, { ...options, ...(upTo === undefined ? {} : { upTo }) })
 }
 
 /**

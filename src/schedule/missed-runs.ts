@@ -2,8 +2,8 @@ import type { Timetable } from './timetable.ts'
 
 /** A run begins this much early at most: clocks are corrected, and records hold whole seconds. */
 const EARLY_MS = 5_000
-/** More than this many times are left for the next look. */
-const MOST_AT_ONCE = 1_000
+/** More times than these are left for the next look. */
+const MOST_AT_ONCE = 5_000
 
 /** From when to when a run lasted; a run that goes on has no end. */
 export interface RunSpan {
@@ -18,6 +18,12 @@ export interface Expected {
   readonly afterMs: number
 }
 
+export interface Missed {
+  readonly due: readonly Date[]
+  /** All times whose grace is over by then were looked at. */
+  readonly lookedUntilMs: number
+}
+
 /**
  * The times at which the job was due and neither began within the grace nor was still running. Times
  * whose grace is not over are left out. Pure.
@@ -26,7 +32,7 @@ export interface Expected {
  * three minutes has missed three runs, whatever came after.
  * @param runs in the order of their starts
  */
-export function findMissed(expected: Expected, runs: readonly RunSpan[], nowMs: number): Date[] {
+export function findMissed(expected: Expected, runs: readonly RunSpan[], nowMs: number): Missed {
   return expected.timetable.kind === 'calendar'
     ? missedInCalendar({ ...expected, next: expected.timetable.next }, runs, nowMs)
     : missedIntervals({ ...expected, everyMs: expected.timetable.everyMs }, runs, nowMs)
@@ -36,12 +42,13 @@ function missedInCalendar(
   { next, graceMs, afterMs }: Expected & { next: (after: Date) => Date | null },
   runs: readonly RunSpan[],
   nowMs: number,
-): Date[] {
+): Missed {
   const missed: Date[] = []
   let first = 0
   let due = next(new Date(afterMs))
-  for (let looked = 0; due !== null && due.getTime() + graceMs <= nowMs && looked < MOST_AT_ONCE; looked++) {
+  for (let looked = 0; due !== null && due.getTime() + graceMs <= nowMs; looked++) {
     const dueMs = due.getTime()
+    if (looked === MOST_AT_ONCE) return { due: missed, lookedUntilMs: dueMs + graceMs - 1 }
     const following = next(due)
     const gapMs = following === null ? Infinity : following.getTime() - dueMs
     const earlyMs = Math.min(EARLY_MS, gapMs / 2)
@@ -50,7 +57,7 @@ function missedInCalendar(
     if (!isServed(runs, first, { earliestMs: dueMs - earlyMs, dueMs, latestMs })) missed.push(due)
     due = following
   }
-  return missed
+  return { due: missed, lookedUntilMs: nowMs }
 }
 
 /** Whether a run began in time, or went on when it was time. */
@@ -71,17 +78,17 @@ function missedIntervals(
   { everyMs, graceMs, afterMs }: Expected & { everyMs: number },
   runs: readonly RunSpan[],
   nowMs: number,
-): Date[] {
+): Missed {
   const missed: Date[] = []
   let lastMs = afterMs
-  for (let looked = 0; looked < MOST_AT_ONCE; looked++) {
+  for (let looked = 0; lastMs + everyMs + graceMs <= nowMs; looked++) {
     const dueMs = lastMs + everyMs
-    if (dueMs + graceMs > nowMs) break
+    if (looked === MOST_AT_ONCE) return { due: missed, lookedUntilMs: dueMs + graceMs - 1 }
     const served = runs.find(({ startedMs, endedMs }) =>
       startedMs > lastMs ? startedMs <= dueMs + graceMs : endedMs >= dueMs,
     )
     if (served === undefined) missed.push(new Date(dueMs))
     lastMs = served !== undefined && served.startedMs > lastMs ? served.startedMs : dueMs
   }
-  return missed
+  return { due: missed, lookedUntilMs: nowMs }
 }

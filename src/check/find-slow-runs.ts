@@ -1,0 +1,28 @@
+import type { RunSlow } from '../record/event.ts'
+import { toLocalIso } from '../platform/clock.ts'
+import type { RunManifest } from '../record/spool.ts'
+import type { Summary, SummaryEntry } from '../record/summary.ts'
+
+/** Runs before this many have ended say little of how long one takes. */
+const RUNS_NEEDED = 3
+const TIMES_THE_LONGEST = 3
+const LEAST_MS = 5 * 60_000
+
+/** The runs in progress that go on for far longer than those before them, and were not known to. Pure. */
+export function findSlowRuns(summary: Summary, running: readonly RunManifest[], now: Date): RunSlow[] {
+  return running.flatMap(({ job, run_id, started, slow_after_ms }) => {
+    const entry = summary.get(job)
+    const limitMs = slow_after_ms ?? learntLimitMs(entry)
+    const isKnown = entry?.slow_run?.run_id === run_id
+    if (limitMs === null || limitMs === 0 || isKnown || now.getTime() - Date.parse(started) <= limitMs) return []
+    const time = toLocalIso(now, 'milliseconds')
+    return [{ type: 'run.slow', id: `${run_id}/slow`, time, job, run_id, started, limit_ms: limitMs }]
+  })
+}
+
+/** How long a run may take by the runs before it, in milliseconds; null when they are too few to say. */
+export function learntLimitMs(entry: SummaryEntry | undefined): number | null {
+  const durations = entry?.recent_runs.flatMap(({ duration_ms }) => duration_ms ?? []) ?? []
+  if (durations.length < RUNS_NEEDED) return null
+  return Math.max(LEAST_MS, TIMES_THE_LONGEST * Math.max(...durations))
+}

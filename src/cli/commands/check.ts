@@ -1,0 +1,54 @@
+import { check } from '../../check/check.ts'
+import { formatPluginOutput, ofJob, PLUGIN_STATES, type CheckReport } from '../../check/plugin-output.ts'
+import type { Home } from '../../config/base-directory.ts'
+import { parseId } from '../../config/job-id.ts'
+import { CronwrapError } from '../../errors.ts'
+import { deriveAlerts } from '../../record/alerts.ts'
+import { listRunning, readSummary } from '../../record/read-records.ts'
+import { unknownJob } from '../../record/record-delivery.ts'
+import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
+import { followUp } from '../follow-up.ts'
+import { print, printJson } from '../output.ts'
+
+const UNKNOWN = PLUGIN_STATES.indexOf('UNKNOWN')
+
+export const checkCommand: Command = {
+  name: 'check',
+  usage: '[job]',
+  description: 'Find runs that were missed or hang, and all other alerts, and notify; also a Nagios plugin',
+  flags: new Map([
+    ['quiet', { takesValue: false, short: 'q', description: 'Print nothing: for cron, where notifications tell' }],
+    ['json', JSON_FLAG],
+  ]),
+  examples: ['cronwrap check', 'cronwrap check backup', 'cronwrap check --quiet   # each minute, from cron'],
+  positionals: [0, 1],
+  failureCode: UNKNOWN,
+  async run(input) {
+    try {
+      return await report(input)
+    } catch (error) {
+      if (!(error instanceof CronwrapError) || input.flags.get('json') === 'true') throw error
+      // Who runs plugins reads stdout.
+      print(`CRONWRAP UNKNOWN - ${error.message}`)
+      return UNKNOWN
+    }
+  },
+}
+
+async function report({ home, flags, now, positionals: [name] }: CommandInput): Promise<number> {
+  const job = name === undefined ? null : parseId(name)
+  const problems = [...(await check(home, now)), ...(await followUp(home))]
+  const found = readReport(home, problems)
+  if (job !== null && !found.summary.has(job) && !found.running.includes(job))
+    throw unknownJob(job, [...found.summary.keys()])
+  const { state, text } = formatPluginOutput(found, job)
+  if (flags.get('json') === 'true') printJson({ state, ...ofJob(found, job), running: found.running })
+  else if (flags.get('quiet') !== 'true') print(text)
+  return PLUGIN_STATES.indexOf(state)
+}
+
+function readReport(home: Home, problems: CheckReport['problems']): CheckReport {
+  const summary = readSummary(home)
+  const running = listRunning(home).map(({ manifest }) => manifest.job)
+  return { summary, running, alerts: deriveAlerts(summary, new Date()), problems }
+}

@@ -1,0 +1,27 @@
+import type { Home } from '../config/base-directory.ts'
+import { readConfigFile } from '../config/config-file.ts'
+import { messageOf } from '../errors.ts'
+import { monotonicMs } from '../platform/clock.ts'
+import type { Problem } from '../check/check.ts'
+
+/**
+ * What cronwrap.json asks for once something is on record: notifications and metrics. Nothing of it
+ * is loaded where it does not. Never throws.
+ * @param budgetMs no new attempt to notify begins later than this
+ * @returns what went wrong
+ */
+export async function followUp(home: Home, budgetMs: number = Infinity): Promise<Problem[]> {
+  const { root } = readConfigFile(home.config, [])
+  const startedAt = monotonicMs()
+  const problems: string[] = []
+  if ('notify' in root) {
+    try {
+      const { notify } = await import('../notify/notify.ts')
+      const hurry = (): boolean => monotonicMs() - startedAt > budgetMs
+      problems.push(...(await notify(home, { now: () => new Date(), hurry })))
+    } catch (error) {
+      problems.push(`nobody could be notified: ${messageOf(error)}`)
+    }
+  }
+  return problems.map((text) => ({ job: null, text }))
+}

@@ -1,0 +1,92 @@
+import { toLocalIso } from '../platform/clock.ts'
+import type { Alert } from '../record/alerts.ts'
+import type { NotificationDecided, NotificationStep, ToldAlert } from '../record/notification-event.ts'
+import { isNews } from '../record/fold-notification.ts'
+import type { ToldStep } from '../record/pending-notification.ts'
+import type { Summary } from '../record/summary.ts'
+import type { NotifyConfig } from './notify-config.ts'
+
+/**
+ * What is to be told now: alerts that have opened, that have grown to a further step (3, 10, 30, 100,
+ * …), that are over. The same step of the same alert is told once; between two notifications of a
+ * kind lies the cooldown, but for the news that it is over. Pure.
+ */
+export function decideNotifications(
+  summary: Summary,
+  alerts: readonly Alert[],
+  config: Pick<NotifyConfig, 'targetsOf' | 'cooldownMs' | 'expiresMs'>,
+  now: Date,
+): NotificationDecided[] {
+  const decided: NotificationDecided[] = []
+  for (const [job, { told, failing_targets: failing }] of summary) {
+    const open = alerts.filter((alert) => alert.job_id === job)
+    const kinds = new Set([...open.map(({ kind }) => kind), ...told.map(({ kind }) => kind)])
+    for (const kind of kinds) {
+      const alert = open.find((each) => each.kind === kind)
+      const last = told.find((each) => each.kind === kind)
+      const step = nextStep(alert, last, config.cooldownMs, now)
+      if (step === null || !isNews(told, step)) continue
+      // A channel does not hear of its own trouble.
+      const deaf = kind === 'notification_failed' ? failing.map(({ target }) => target) : []
+      const targets = config.targetsOf(job).filter((target) => !deaf.includes(target))
+      if (targets.length > 0)
+        decided.push(decision(job, step, targets, new Date(now.getTime() + config.expiresMs), now))
+    }
+  }
+  return decided
+}
+
+interface Step {
+  readonly step: NotificationStep
+  readonly level: number
+  readonly alert: ToldAlert
+}
+
+function nextStep(alert: Alert | undefined, last: ToldStep | undefined, cooldownMs: number, now: Date): Step | null {
+  if (alert === undefined) return last === undefined || last.step === 'recovered' ? null : recovery(last)
+  if (alert.acknowledged) return null
+  const cools = last !== undefined && now.getTime() - Date.parse(last.time) < cooldownMs
+  if (cools) return null
+  const { kind, since, message, last_error, run_id, count } = alert
+  const told = { kind, since, message, last_error, run_id, count }
+  const level = levelOf(count)
+  if (last === undefined || last.step === 'recovered' || last.since !== since)
+    return { step: 'opened', level, alert: told }
+  return level > last.level ? { step: 'grown', level, alert: told } : null
+}
+
+function recovery({ kind, since, level }: ToldStep): Step {
+  const alert = { kind, since, message: 'is well again', last_error: null, run_id: null, count: 0 }
+  return { step: 'recovered', level, alert }
+}
+
+/** The largest of 1, 3, 10, 30, 100, … that has been reached. */
+export function levelOf(count: number): number {
+  let level = 1
+  while (nextLevel(level) <= count) level = nextLevel(level)
+  return level
+}
+
+function nextLevel(level: number): number {
+  return String(level).startsWith('3') ? (level / 3) * 10 : level * 3
+}
+
+function decision(
+  job: string,
+  { step, level, alert }: Step,
+  targets: readonly string[],
+  expires: Date,
+  now: Date,
+): NotificationDecided {
+  return {
+    type: 'notification',
+    id: `${job}/${alert.kind}/${alert.since}/${step}-${level}`,
+    time: toLocalIso(now, 'milliseconds'),
+    job,
+    step,
+    level,
+    alert,
+    targets,
+    expires: toLocalIso(expires),
+  }
+}
