@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { readBounded, replaceFile } from '../platform/atomic-file.ts'
+import { makeDirectory } from '../platform/make-directory.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { JobEvent } from '../record/event.ts'
 import { foldIntoViews, publishAll } from '../record/publish.ts'
@@ -32,6 +33,7 @@ export async function check(home: Home, now: Date): Promise<Problem[]> {
       hint: 'name the base directory with --home or CRONWRAP_HOME',
     })
   }
+  makeDirectory(home.logs)
   const swept = await sweepLostRuns(home, { now })
   const config = findConfigSchedules(home, readSummary(home), now)
   const unset = await record(home, config.events, now)

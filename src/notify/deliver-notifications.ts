@@ -12,7 +12,8 @@ import { send, type Sent } from './send.ts'
 
 /** Doubles with each attempt. */
 const FIRST_RETRY_MS = 60_000
-const LONGEST_RETRY_MS = 3_600_000
+/** What waits behind it must not wait long once the channel is back. */
+const LONGEST_RETRY_MS = 15 * 60_000
 /** An attempt that has no outcome this long after its time limit was made by somebody who died. */
 const CLAIM_MARGIN_MS = 30_000
 

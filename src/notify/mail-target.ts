@@ -23,8 +23,8 @@ export async function sendMail(
 export function formatMail(to: readonly string[], from: string | null, message: Message, now: Date): string {
   const { id, title, text, severity } = message
   const headers = [
-    `From: ${headerText(from ?? `cronwrap <${userInfo().username}@${hostname()}>`)}`,
-    `To: ${to.map(headerText).join(', ')}`,
+    `From: ${address(from ?? `cronwrap <${userInfo().username}@${hostname()}>`)}`,
+    `To: ${to.map(address).join(', ')}`,
     `Subject: ${encodedWords(`[cronwrap ${severity}] ${title}`)}`,
     `Date: ${now.toUTCString().replace('GMT', '+0000')}`,
     `Message-ID: <${Buffer.from(id).toString('base64url').slice(-120)}@${hostname()}>`,
@@ -34,6 +34,12 @@ export function formatMail(to: readonly string[], from: string | null, message: 
     'Content-Transfer-Encoding: 8bit',
   ]
   return `${headers.join('\n')}\n\n${title}\n\n${text}\n`
+}
+
+/** `Name <address>`, where only the name may hold other letters than ASCII. */
+function address(text: string): string {
+  const [, name, rest] = /^(.*?)\s*(<[^<>]*>)$/.exec(headerText(text)) ?? []
+  return name ? `${encodedWords(name)} ${rest ?? ''}` : headerText(text)
 }
 
 /** A line break would begin another header. */

@@ -82,7 +82,7 @@ function ntfyRequest(url: string, { title, text, severity }: Message): { url: st
  * The Standard Webhooks signature, https://www.standardwebhooks.com: HMAC-SHA256 of `id.time.body`. A
  * secret that begins with `whsec_` is base64, any other is taken as it is.
  */
-function signature(secret: string, id: string, body: string, now: Date): Record<string, string> {
+export function signature(secret: string, id: string, body: string, now: Date): Record<string, string> {
   const timestamp = String(Math.floor(now.getTime() / 1000))
   const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : secret
   const hmac = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')

@@ -20,10 +20,12 @@ export function readTimetable({ expression, tz }: Pick<JobSchedule, 'expression'
   if (expression.startsWith('every '))
     return { kind: 'interval', everyMs: parseDuration(expression.slice('every '.length)) }
   try {
-    const cron = new Cron(asCronerReadsIt(expression), { paused: true, ...(tz === null ? {} : { timezone: tz }) })
-    // This also reads the time zone, which is not looked at before.
-    if (cron.nextRun() === null && !hasYear(expression)) throw new Error('it is never due')
-    return { kind: 'calendar', next: (after) => cron.nextRun(after) }
+    if (tz !== null && !isTimeZone(tz)) throw new Error('there is no such time zone')
+    const options = { paused: true, ...(tz === null ? {} : { timezone: tz }) }
+    const crons = oneForEachTime(asCronerReadsIt(expression)).map((each) => new Cron(each, options))
+    const next = (after: Date): Date | null => earliest(crons.flatMap((cron) => cron.nextRun(after) ?? []))
+    if (next(new Date()) === null && !hasYear(expression)) throw new Error('it is never due')
+    return { kind: 'calendar', next }
   } catch (error) {
     const reason = messageOf(error).replace(/^CronPattern: /, '')
     const where = tz === null ? '' : ` in ${tz}`
@@ -31,6 +33,19 @@ export function readTimetable({ expression, tz }: Pick<JobSchedule, 'expression'
       hint: 'write it as "0 9 * * *", @daily or "every 30m", the time zone as Europe/Berlin',
     })
   }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function earliest(times: readonly Date[]): Date | null {
+  return times.reduce<Date | null>((first, time) => (first === null || time < first ? time : first), null)
 }
 
 /** The next time a job is due, from now on; null when it is not, or cannot be known. */
@@ -56,4 +71,38 @@ function asCronerReadsIt(expression: string): string {
   const stepped = both.some((field) => /^\*\/[2-9]|^\*\/\d\d/.test(field)) && both.every((field) => field !== '*')
   if (stepped) fields[weekday] = `+${(fields[weekday] ?? '').replace(/^\+/, '')}`
   return fields.join(' ')
+}
+
+/** Of more times a day than these croner's own reading is taken. */
+const MOST_TIMES_A_DAY = 24
+
+/**
+ * At a change of the clocks croner treats one fixed time a day as cron does, but not several: those of
+ * `30 2,14 * * *` that are skipped are left out, and those that come twice are due twice.
+ */
+function oneForEachTime(expression: string): string[] {
+  const fields = expression.split(' ')
+  const at = fields.length - (fields.length === 7 ? 6 : 5)
+  const minutes = valuesOf(fields[at] ?? '')
+  const hours = valuesOf(fields[at + 1] ?? '')
+  const times = minutes.flatMap((minute) => hours.map((hour) => [minute, hour]))
+  if (times.length < 2 || times.length > MOST_TIMES_A_DAY) return [expression]
+  return times.map(([minute, hour]) =>
+    fields
+      .with(at, String(minute))
+      .with(at + 1, String(hour))
+      .join(' '),
+  )
+}
+
+/** Of a field that is a list of numbers and ranges; nothing of any other. */
+function valuesOf(field: string): number[] {
+  const parts = field.split(',').map((part) => /^(\d+)(?:-(\d+)(?:\/(\d+))?)?$/.exec(part))
+  const values = parts.flatMap((part) => {
+    if (part === null) return []
+    const [first, last, step] = [Number(part[1]), Number(part[2] ?? part[1]), Number(part[3] ?? 1)]
+    const length = step > 0 && last >= first ? Math.floor((last - first) / step) + 1 : 0
+    return Array.from({ length: Math.min(length, 60) }, (_, index) => first + index * step)
+  })
+  return parts.includes(null) ? [] : [...new Set(values)]
 }

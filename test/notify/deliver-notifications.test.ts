@@ -1,0 +1,179 @@
+import fs from 'fs-extra'
+import { expect, test } from 'vitest'
+import { notify } from '../../src/notify/notify.ts'
+import { makeDirectory } from '../../src/platform/make-directory.ts'
+import { appendEvent } from '../../src/record/journal.ts'
+import { foldIntoViews } from '../../src/record/publish.ts'
+import { readSummary } from '../../src/record/read-records.ts'
+import type { NotificationDecided } from '../../src/record/notification-event.ts'
+import { runFinished } from '../support/events.ts'
+import { createRig, until, type Rig } from '../support/rig.ts'
+import { seeded } from '../support/seeded.ts'
+import { WebhookServer, type Mood } from '../support/webhook-server.ts'
+
+const MINUTE_MS = 60_000
+const COOLDOWN_MS = 30 * MINUTE_MS
+const START_MS = Date.parse('2026-11-01T00:00:00Z')
+const MOODS: readonly Mood[] = ['ok', 'error', 'busy', 'hang', 'drop', 'drop-late']
+
+function configure(rig: Rig, targets: object, more: object = {}): void {
+  fs.outputJsonSync(rig.home.config, { notify: { targets, timeout: '150ms', ...more } })
+  makeDirectory(rig.home.logs)
+}
+
+/** Those that count: the first of those with the same id. */
+function decisions(rig: Rig): NotificationDecided[] {
+  const all = rig.events().filter((event) => event.type === 'notification')
+  return [...new Map(all.toReversed().map((event) => [event.id, event])).values()].toReversed()
+}
+
+function idsOf(server: WebhookServer): string[] {
+  return server.accepted.map(({ body }) => (JSON.parse(body) as { id: string }).id)
+}
+
+test('a server that fails, hangs, drops and comes back gets each step once, in order, however many send at once', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  configure(rig, { hook: { type: 'webhook', url: server.url } }, { expires: '30d' })
+  const random = seeded(5)
+  let nowMs = START_MS
+  const tell = async (): Promise<void> => {
+    const options = { now: () => new Date(nowMs), hurry: () => false }
+    await Promise.all(Array.from({ length: 1 + Math.floor(random() * 3) }, () => notify(rig.home, options)))
+  }
+  let down = false
+  for (let step = 0; step < 120; step++) {
+    nowMs += Math.round(1 + random() * 20) * MINUTE_MS
+    const job = `job-${Math.floor(random() * 3)}`
+    for (let run = 0; run < 1 + random() * 5; run++)
+      appendEvent(
+        rig.home,
+        runFinished(job, step * 10 + run, { startedMs: nowMs + run * 2000, failed: random() < 0.85 }),
+      )
+    if (random() < 0.1 !== down) {
+      await (down ? server.listen() : server.goAway())
+      down = !down
+    }
+    server.mood = MOODS[Math.floor(random() * MOODS.length)] ?? 'ok'
+    await tell()
+  }
+  if (down) await server.listen()
+  server.mood = 'ok'
+  for (let step = 0; step < 60 && pending(rig) > 0; step++) {
+    nowMs += 30 * MINUTE_MS
+    await tell()
+  }
+  const decided = decisions(rig)
+  expect(pending(rig)).toBe(0)
+  expect(decided.length).toBeGreaterThan(20)
+  expect(new Set(decided.map(({ step }) => step))).toEqual(new Set(['opened', 'grown', 'recovered']))
+  // At least once, at most once, in order.
+  expect(idsOf(server)).toEqual(decided.map(({ id }) => id))
+  expect(server.received.length).toBeGreaterThan(decided.length)
+  for (const [index, decision] of decided.entries()) {
+    const before = decided.slice(0, index).findLast(({ job }) => job === decision.job)
+    if (before === undefined || decision.step === 'recovered') continue
+    expect(Date.parse(decision.time) - Date.parse(before.time)).toBeGreaterThanOrEqual(COOLDOWN_MS)
+  }
+})
+
+function pending(rig: Rig): number {
+  return [...readSummary(rig.home).values()].flatMap(({ notifications }) => notifications).length
+}
+
+test('six programs at once send each notification once', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  configure(rig, { hook: { type: 'webhook', url: server.url } }, { timeout: '10s' })
+  for (let job = 0; job < 5; job++)
+    for (let run = 0; run < 3; run++)
+      appendEvent(rig.home, runFinished(`job-${job}`, run, { startedMs: Date.now() - 5000 + run, failed: true }))
+  const results = await Promise.all(Array.from({ length: 6 }, () => rig.run(['check', '--quiet'])))
+  expect(results.map(({ code, stdout, stderr }) => ({ code, stdout, stderr }))).toEqual(
+    Array.from({ length: 6 }, () => ({ code: 2, stdout: '', stderr: '' })),
+  )
+  // What one had claimed but not sent yet when the others looked is its to send.
+  expect(idsOf(server).sort()).toEqual(
+    decisions(rig)
+      .map(({ id }) => id)
+      .sort(),
+  )
+  expect(idsOf(server)).toHaveLength(5)
+})
+
+test('whoever dies while it sends leaves the message to the next one, once its time is over', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  configure(rig, { hook: { type: 'webhook', url: server.url } }, { timeout: '20s' })
+  for (let run = 0; run < 3; run++)
+    appendEvent(rig.home, runFinished('job', run, { startedMs: Date.now() - 5000 + run, failed: true }))
+  server.mood = 'hang'
+  const sender = rig.start(['check'])
+  await until('the message is on its way', () => server.received.length > 0)
+  sender.kill('SIGKILL')
+  await sender
+  server.mood = 'ok'
+  const at = (minutes: number): Parameters<typeof notify>[1] => ({
+    now: () => new Date(Date.now() + minutes * MINUTE_MS),
+    hurry: () => false,
+  })
+  await notify(rig.home, at(0))
+  expect(server.accepted).toHaveLength(0)
+  await notify(rig.home, at(2))
+  await notify(rig.home, at(3))
+  expect(server.accepted).toHaveLength(1)
+  // The receiver can tell: it is the same id.
+  expect(new Set(server.received.map(({ body }) => body)).size).toBe(1)
+})
+
+test('what is refused for good, or expires, is not sent again, and the target becomes an alert that others hear of', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  await using other = await WebhookServer.start()
+  configure(
+    rig,
+    { hook: { type: 'webhook', url: server.url }, other: { type: 'webhook', url: other.url } },
+    { expires: '1h' },
+  )
+  let nowMs = START_MS
+  const tell = (): Promise<unknown> => notify(rig.home, { now: () => new Date(nowMs), hurry: () => false })
+  const fail = (job: string): void => {
+    for (let run = 0; run < 3; run++)
+      appendEvent(rig.home, runFinished(job, run, { startedMs: nowMs + run, failed: true }))
+  }
+  server.mood = 'refuse'
+  fail('refused')
+  await tell()
+  nowMs += 5 * MINUTE_MS
+  await tell()
+  expect(server.received).toHaveLength(1)
+  expect(kindsAt(other)).toEqual(['consecutive_failures', 'notification_failed'])
+  server.mood = 'error'
+  fail('expired')
+  for (let minute = 0; minute < 90; minute += 10) {
+    nowMs += 10 * MINUTE_MS
+    await tell()
+  }
+  await foldIntoViews(rig.home)
+  const { failing_targets: failing } = rig.summary()['expired'] ?? {}
+  expect(failing).toMatchObject([{ target: 'hook', final: true, error: expect.stringContaining('HTTP 500') as string }])
+  const afterExpiry = server.received.length
+  nowMs += 100 * MINUTE_MS
+  await tell()
+  expect(server.received).toHaveLength(afterExpiry)
+  // It reaches the target again: the alert is over.
+  server.mood = 'ok'
+  for (let run = 10; run < 13; run++) appendEvent(rig.home, runFinished('expired', run, { startedMs: nowMs + run }))
+  nowMs += MINUTE_MS
+  await tell()
+  expect(kindsAt(server)).toContain('consecutive_failures')
+  await foldIntoViews(rig.home)
+  expect(rig.alerts().map(({ job_id, kind }) => `${job_id} ${kind}`)).toEqual([
+    'refused consecutive_failures',
+    'refused notification_failed',
+  ])
+})
+
+function kindsAt(server: WebhookServer): string[] {
+  return server.accepted.map(({ body }) => (JSON.parse(body) as { kind: string }).kind)
+}

@@ -1,0 +1,179 @@
+import fs from 'fs-extra'
+import { expect, test } from 'vitest'
+import { readNotifyConfig } from '../../src/notify/notify-config.ts'
+import { createRig, until, type Rig } from '../support/rig.ts'
+import { WebhookServer } from '../support/webhook-server.ts'
+
+/** Programs of ours before those of the machine. */
+function withPrograms(rig: Rig, programs: Record<string, string>): NodeJS.ProcessEnv {
+  for (const [name, script] of Object.entries(programs)) rig.write(`bin/${name}`, `#!/bin/sh\n${script}\n`)
+  return { PATH: `${rig.path('bin')}:${process.env['PATH'] ?? ''}` }
+}
+
+function configure(rig: Rig, targets: object): void {
+  fs.outputJsonSync(rig.home.config, { notify: { targets } })
+}
+
+test('a command gets the alert as JSON and in its environment, a mail goes to sendmail, a chat to openclaw', async () => {
+  await using rig = createRig()
+  const env = withPrograms(rig, {
+    pager: 'cat > "$HOME/alert.json"; env | grep ^CRONWRAP_ | sort > "$HOME/alert.env"; echo "$*" > "$HOME/alert.args"',
+    sendmail: 'echo "$*" > "$HOME/mail.args"; cat > "$HOME/mail"',
+    openclaw: `for word; do echo "$word"; done > "$HOME/openclaw"; echo '{"ok":true,"messageId":"77"}'`,
+  })
+  configure(rig, {
+    pager: { type: 'command', command: ['pager', '-u', 'two words'] },
+    root: { type: 'mail', to: ['root', 'Olaf Öz <o@example.org>'] },
+    chat: { type: 'openclaw', channel: 'telegram', to: '-1001', account: 'ops' },
+  })
+  for (let run = 0; run < 3; run++) {
+    const ran = await rig.runWith(env, ['--job', '备份', '--', 'sh', '-c', 'echo 磁盘已满 >&2; exit 4'])
+    expect([ran.code, ran.stdout, Buffer.from(ran.stderr, 'latin1').toString()]).toEqual([4, '', '磁盘已满\n'])
+  }
+  const alert = fs.readJsonSync(rig.path('alert.json')) as Record<string, unknown>
+  const { run_id } = rig.runs().at(-1) ?? {}
+  expect(alert).toMatchObject({
+    event: 'opened',
+    job: '备份',
+    severity: 'critical',
+    count: 3,
+    last_error: '磁盘已满',
+    run_id,
+  })
+  expect(fs.readFileSync(rig.path('alert.args'), 'utf8')).toBe('-u two words\n')
+  const variables = fs.readFileSync(rig.path('alert.env'), 'utf8')
+  expect(variables).toContain('CRONWRAP_ALERT_JOB=备份\n')
+  expect(variables).toContain('CRONWRAP_ALERT_TITLE=备份: 3 consecutive failures\n')
+  expect(variables).not.toMatch(/CRONWRAP_(RUN|JOB)_ID/)
+
+  expect(fs.readFileSync(rig.path('mail.args'), 'utf8')).toBe('-i -t\n')
+  const mail = fs.readFileSync(rig.path('mail'), 'utf8')
+  expect(mail).toMatch(/^To: root, =\?UTF-8\?B\?\S+\?= <o@example.org>$/m)
+  const subject = /^Subject: ((?:=\?UTF-8\?B\?\S+\?=\s+)+)Date/m.exec(mail)?.[1] ?? ''
+  const decoded = subject.replaceAll(/=\?UTF-8\?B\?(\S+)\?=\s+/g, (_, base64: string) =>
+    Buffer.from(base64, 'base64').toString(),
+  )
+  expect(decoded).toBe('[cronwrap critical] 备份: 3 consecutive failures')
+  expect(mail).toContain('\n\n备份: 3 consecutive failures\n\nlast error: 磁盘已满\n')
+
+  const words = fs.readFileSync(rig.path('openclaw'), 'utf8')
+  expect(words).toMatch(
+    /^message\nsend\n--channel\ntelegram\n--target\n-1001\n--message\n备份: 3 consecutive failures\n/,
+  )
+  expect(words).toMatch(/--account\nops\n$/)
+})
+
+test('notify test shows what came back; targets and what waits are listed', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  const env = withPrograms(rig, { good: 'echo fine', bad: 'echo no paper >&2; exit 3', stuck: 'sleep 60 & sleep 60' })
+  fs.outputJsonSync(rig.home.config, {
+    notify: {
+      timeout: '400ms',
+      targets: {
+        good: { type: 'command', command: 'good' },
+        bad: { type: 'command', command: ['bad'] },
+        stuck: { type: 'command', command: ['stuck'] },
+        none: { type: 'command', command: ['no-such-program'] },
+        hook: { type: 'webhook', url: server.url, template: 'slack' },
+      },
+    },
+  })
+  server.answer = 'thanks'
+  const { code, stdout } = await rig.runWith(env, ['notify', 'test'])
+  expect(code).toBe(1)
+  expect(stdout.split('\n')).toEqual([
+    'good: sent, exit 0 fine',
+    'bad: failed, bad: exit 3 no paper',
+    'stuck: failed, stuck did not end within 0.4s',
+    'none: failed, no-such-program cannot be run: ENOENT',
+    'hook: sent, HTTP 200 thanks',
+    '',
+  ])
+  expect(await rig.runWith(env, ['notify', 'test', 'good'])).toMatchObject({
+    code: 0,
+    stdout: 'good: sent, exit 0 fine\n',
+  })
+  const unknown = await rig.runWith(env, ['notify', 'test', 'goood'])
+  expect(unknown).toMatchObject({ code: 125, stderr: expect.stringContaining('there is no target "goood"') as string })
+  const list = await rig.runWith(env, ['notify'])
+  expect(list.stdout).toContain('hook (webhook)\n')
+  // A test is no fact.
+  expect(rig.events()).toEqual([])
+})
+
+test('33: a notification server that never answers delays no start, changes nothing, and is tried again later', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  server.mood = 'hang'
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1 },
+    notify: { timeout: '500ms', targets: { hook: { type: 'webhook', url: server.url } } },
+  })
+  const before = Date.now()
+  const ran = await rig.run(['--job', 'job', '--', 'sh', '-c', 'date +%s%3N; exit 3'])
+  const took = Date.now() - before
+  expect(ran).toMatchObject({ code: 3, stderr: '' })
+  expect(Number(ran.stdout) - before).toBeLessThan(400)
+  expect(took).toBeLessThan(2000)
+  expect(server.received).toHaveLength(1)
+  const waiting = await rig.run(['notify', '--json'])
+  expect(JSON.parse(waiting.stdout)).toMatchObject({
+    waiting: [{ job: 'job', target: 'hook', attempts: 1, error: 'no answer within 0.5s' }],
+  })
+})
+
+test('a signal while somebody is told ends that, and the exit code stays', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  server.mood = 'hang'
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1 },
+    notify: { timeout: '50s', targets: { hook: { type: 'webhook', url: server.url } } },
+  })
+  const stopped = rig.start(['--job', 'other', '--', 'sh', '-c', 'exit 4'])
+  await until('the message is on its way', () => server.received.length > 0)
+  stopped.kill('SIGTERM')
+  expect((await stopped).exitCode).toBe(4)
+})
+
+test('who is told: of a job, by default, nobody; what cannot be used is said', async () => {
+  await using rig = createRig()
+  rig.write('base/url', 'https://example.org/secret\n')
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { notify: ['a', 'c'] },
+    jobs: { one: { notify: 'b' }, none: { notify: [] }, odd: { notify: ['a', 'zzz'] } },
+    notify: {
+      cooldown: '1h',
+      expires: 5,
+      colour: 'red',
+      targets: {
+        a: { type: 'command', command: 'a' },
+        b: { type: 'webhook', url_file: rig.path('base/url') },
+        c: { type: 'webhook', url: 'ftp://x' },
+        d: { type: 'pigeon' },
+        e: { type: 'webhook', url: 'https://x', template: 'telegram' },
+        f: { type: 'mail', to: 'root', subject: 'x' },
+      },
+    },
+  })
+  const { targetsOf, targets, cooldownMs, expiresMs, problems } = readNotifyConfig(rig.home.config)
+  expect([targetsOf('one'), targetsOf('none'), targetsOf('odd'), targetsOf('any')]).toEqual([['b'], [], ['a'], ['a']])
+  expect(targets.get('b')).toMatchObject({ url: 'https://example.org/secret' })
+  expect([cooldownMs, expiresMs]).toEqual([3_600_000, 86_400_000])
+  const said = problems.join('\n')
+  for (const part of [
+    '"colour"',
+    'notify.expires',
+    '"c" cannot be used',
+    '"d" cannot be used: its type is none of',
+    '"zzz"',
+  ])
+    expect(said).toContain(part)
+  expect(said).toContain('"e" cannot be used: telegram needs a chat_id')
+  expect(said).toContain('"f" cannot be used: a mail has no "subject"')
+  const checked = await rig.run(['check'])
+  expect(checked).toMatchObject({ code: 1, stdout: expect.stringContaining('the target "d" cannot be used') as string })
+  // A job does not hear of it: its output is forwarded to a person.
+  expect(await rig.run(['--', 'true'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
+})
