@@ -220,7 +220,7 @@ describe('logs and runs', () => {
     ])
     expect((await rig.run(['logs', 'mixed', '--run', 'nope'])).code).toBe(125)
     const runs = (await rig.run(['runs', 'mixed', '--failed'])).stdout
-    expect(runs).toMatch(/^STARTED +STATUS +DURATION +ATTEMPTS +RUN +ERROR\n.* exit 2 .*err\n$/)
+    expect(runs).toMatch(/^STARTED +STATUS +DURATION +CPU +MEMORY +ATTEMPTS +RUN +ERROR\n.* exit 2 .*err\n$/)
     expect(json<unknown[]>(await rig.run(['runs', 'mixed', '--json', '-n', '2']))).toHaveLength(2)
   })
 
@@ -376,4 +376,45 @@ describe('--help and --version', () => {
     const unknown = await rig.run(['status', 'none', '--json'])
     expect(JSON.parse(unknown.stderr)).toMatchObject({ error: { code: 'UNKNOWN_JOB' } })
   })
+})
+
+test('32: what counts as a failure: not a skipped run; a timeout, an interruption, a command that is not there', async () => {
+  await using rig = createRig()
+  const entry = (): unknown => {
+    const { last_reason, consecutive_errors, total_errors, skipped_runs } = rig.summary()['job'] ?? {}
+    return { last_reason, consecutive_errors, total_errors, skipped_runs }
+  }
+  await rig.run(['--job', 'job', '--timeout', '50ms', '--', 'sleep', '60'])
+  expect(entry()).toMatchObject({ last_reason: 'timeout', consecutive_errors: 1, total_errors: 1 })
+  const going = rig.start(['--job', 'job', '--', 'sleep', '60'])
+  await until('it runs', () => rig.running().length === 1)
+  expect(await rig.run(['--job', 'job', '--overlap', 'skip', '--', 'true'])).toMatchObject({ code: 75 })
+  expect(entry()).toMatchObject({ consecutive_errors: 1, total_errors: 1, skipped_runs: 1 })
+  going.kill('SIGTERM')
+  await going
+  expect(entry()).toMatchObject({ last_reason: 'interrupted', consecutive_errors: 2, total_errors: 2 })
+  await rig.run(['--job', 'job', '--', 'no-such-command'])
+  expect(entry()).toMatchObject({ last_reason: 'not-found', consecutive_errors: 3, total_errors: 3 })
+  expect(rig.alerts()).toMatchObject([{ kind: 'consecutive_failures', count: 3 }])
+})
+
+test('34: a delivery is never good without proof, and one that failed is no failure of the job', async () => {
+  await using rig = createRig()
+  const state = async (): Promise<unknown> => {
+    const { stdout } = await rig.run(['status', 'job', '--json'])
+    const { delivery, consecutive_errors, last_status } = JSON.parse(stdout) as Record<string, unknown>
+    return [delivery, last_status, consecutive_errors]
+  }
+  await rig.run(['--job', 'job', '--', 'true'])
+  expect(await state()).toEqual(['not_expected', 'success', 0])
+  await rig.run(['--job', 'job', '--expect-delivery', '--', 'true'])
+  expect(await state()).toEqual(['pending', 'success', 0])
+  await rig.run(['delivery', 'job', 'm1', 'failed'])
+  expect(await state()).toEqual(['failed', 'success', 0])
+  expect(rig.alerts()).toMatchObject([{ kind: 'delivery_failed', count: 1 }])
+  await rig.run(['delivery', 'job', 'm2'])
+  expect(await state()).toEqual(['sent', 'success', 0])
+  expect(rig.alerts()).toEqual([])
+  await rig.run(['--job', 'job', '--delivery-grace', '0', '--', 'true'])
+  expect(await state()).toEqual(['missing', 'success', 0])
 })

@@ -29,6 +29,8 @@ function normalized(text: string, rig: Rig): string {
     .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([+-]\d\d:\d\d)?/g, 'TIME')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'RUN')
     .replaceAll(/\b(\d+(\.\d+)? ?(ms|s|m))+\b( ago)?|just now/g, 'N')
+    .replaceAll(/(\d+(\.\d+)?[KMG]iB|\?) of memory/g, 'SIZE of memory')
+    .replaceAll(/(exit 0 +N +N +)(\d+(\.\d+)?[KMG]iB|\?)/g, '$1SIZE')
     .replaceAll('N (N)', 'N')
     .replaceAll(/\d\d:\d\d$/gm, 'CLOCK')
     .replaceAll(/STDERR \(\d+ bytes\)/g, 'STDERR (N bytes)')

@@ -6,14 +6,14 @@ const MINUTE_MS = 60_000
 const DAY = Date.UTC(2026, 10, 24)
 
 /** `9:05` or `9:05:30`, and how many minutes the run lasted. */
-function run(at: string, minutes = 0): RunSpan {
+function run(at: string, lasted = 0): RunSpan {
   const startedMs = time(at)
-  return { startedMs, endedMs: startedMs + minutes * MINUTE_MS }
+  return { startedMs, endedMs: startedMs + lasted * MINUTE_MS }
 }
 
 function time(text: string): number {
-  const [hours = 0, minutes = 0, seconds = 0] = text.split(':').map(Number)
-  return DAY + ((hours * 60 + minutes) * 60 + seconds) * 1000
+  const [hour = 0, minute = 0, second = 0] = text.split(':').map(Number)
+  return DAY + ((hour * 60 + minute) * 60 + second) * 1000
 }
 
 function missed(

@@ -2,6 +2,7 @@ import { parseId } from '../../config/job-id.ts'
 import { wholeNumber } from '../../config/option-value.ts'
 import { toLocalIso } from '../../platform/clock.ts'
 import { formatDuration } from '../../platform/duration.ts'
+import { formatSize } from '../../platform/size.ts'
 import type { RunFinished } from '../../record/event.ts'
 import { describeEnd, printable } from '../../record/outcome-text.ts'
 import { listRunning, readRuns, readSummary, sweepBeforeReading } from '../../record/read-records.ts'
@@ -36,14 +37,28 @@ export const runsCommand: Command = {
   },
 }
 
+/** Time on the processor; a question mark where nobody measured. */
+export function cpuText(ms: number | null | undefined): string {
+  return typeof ms === 'number' ? formatDuration(ms) : '?'
+}
+
+/** The most memory that was seen. */
+export function memoryText(bytes: number | null | undefined): string {
+  return typeof bytes === 'number' ? formatSize(bytes) : '?'
+}
+
 export async function runsTable(runs: readonly RunFinished[], now: Date): Promise<string> {
   const colors = createColors()
-  const heading = ['STARTED', '', 'STATUS', 'DURATION', 'ATTEMPTS', 'RUN', 'ERROR'].map((text) => colors.bold(text))
+  const heading = ['STARTED', '', 'STATUS', 'DURATION', 'CPU', 'MEMORY', 'ATTEMPTS', 'RUN', 'ERROR'].map((text) =>
+    colors.bold(text),
+  )
   const rows = runs.map((run) => [
     toLocalIso(new Date(run.started)).slice(0, 19).replace('T', ' '),
     describeAge(run.started, now),
     run.status === 'success' ? colors.green(describeEnd(run)) : colors.red(describeEnd(run)),
     run.duration_ms === null ? '?' : formatDuration(run.duration_ms),
+    cpuText(run.cpu_ms),
+    memoryText(run.max_memory_bytes),
     String(run.attempts),
     run.run_id,
     printable(run.last_error ?? ''),

@@ -1,5 +1,6 @@
 import { parseId } from '../../config/job-id.ts'
-import { CronwrapError } from '../../errors.ts'
+import { CronwrapError, messageOf } from '../../errors.ts'
+import { toLocalIso } from '../../platform/clock.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import { deriveAlerts, type Alert } from '../../record/alerts.ts'
 import { logPath } from '../../record/execution-log.ts'
@@ -9,8 +10,8 @@ import { unknownJob } from '../../record/record-delivery.ts'
 import type { SummaryEntry } from '../../record/summary.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
 import { describeJob, deliveryState, medianDurationMs, type JobStatus } from '../job-status.ts'
-import { createColors, describeAge, formatTable, print, printJson } from '../output.ts'
-import { runsTable } from './runs.ts'
+import { count, createColors, describeAge, formatTable, print, printJson } from '../output.ts'
+import { cpuText, memoryText, runsTable } from './runs.ts'
 
 const RUNS_SHOWN = 10
 
@@ -81,12 +82,21 @@ async function statusTable(statuses: readonly JobStatus[], now: Date): Promise<s
 function statusCell({ entry, running, alerts }: JobStatus, now: Date): string {
   const colors = createColors()
   const first = running[0]
-  const going = first === undefined ? '' : colors.cyan(`running since ${describeAge(first.manifest.started, now)}`)
-  if (entry === null || entry.last_reason === null) return going || (entry?.last_status ?? '-')
+  const open = alerts.some((each) => !each.acknowledged)
+  const parts = [
+    `${lastEnd(entry)}${open ? colors.red(' !') : ''}`.trim(),
+    alerts.some(({ kind }) => kind === 'missed') ? colors.red('missed') : '',
+    first === undefined ? '' : colors.cyan(`running since ${describeAge(first.manifest.started, now)}`),
+  ].filter((part) => part !== '')
+  return parts.length === 0 ? '-' : parts.join(', ')
+}
+
+/** Empty before the first run has ended. */
+function lastEnd(entry: SummaryEntry | null): string {
+  if (entry === null || entry.last_reason === null) return entry?.last_status ?? ''
+  const colors = createColors()
   const end = describeEnd({ reason: entry.last_reason, exit_code: entry.last_exit_code, signal: entry.last_signal })
-  const last = entry.last_status === 'success' ? colors.green(`ok (${end})`) : colors.red(`failed (${end})`)
-  const alert = alerts.some((each) => !each.acknowledged) ? colors.red(' !') : ''
-  return `${last}${alert}${going === '' ? '' : `, ${going}`}`
+  return entry.last_status === 'success' ? colors.green(`ok (${end})`) : colors.red(`failed (${end})`)
 }
 
 function durationCell(entry: SummaryEntry | null): string {
@@ -124,6 +134,9 @@ async function showJob({ home, flags, now }: CommandInput, job: string, statuses
   line('status', statusCell(status, now))
   if (entry?.last_run) line('last run', `${entry.last_run} (${describeAge(entry.last_run, now)})`)
   line('duration', durationCell(entry))
+  if (entry?.last_run)
+    line('used', `${cpuText(entry.last_cpu_ms)} of CPU, ${memoryText(entry.last_max_memory_bytes)} of memory`)
+  if (entry?.schedule) line('schedule', await describeSchedule(entry, now))
   line(
     'runs',
     `${entry?.total_runs ?? 0} in all, ${entry?.total_errors ?? 0} failed, ${entry?.skipped_runs ?? 0} skipped`,
@@ -135,6 +148,21 @@ async function showJob({ home, flags, now }: CommandInput, job: string, statuses
   for (const alert of status.alerts) line('alert', describeAlert(alert))
   line('log', logPath(home, job))
   if (runs.length > 0) print(`\n${await runsTable(runs, now)}`)
+}
+
+/** What says when it is due is loaded only where something does. */
+async function describeSchedule(entry: SummaryEntry, now: Date): Promise<string> {
+  const { schedule, last_run: last, missed_runs: missed } = entry
+  if (schedule === null) return 'none'
+  const { nextDue } = await import('../../schedule/timetable.ts')
+  const zone = schedule.tz === null ? '' : ` ${schedule.tz}`
+  const text = `${schedule.expression}${zone}, grace ${formatDuration(schedule.grace_ms)}; ${count(missed, 'run')} missed`
+  try {
+    const next = nextDue(schedule, last === null ? null : new Date(last), now)
+    return next === null ? text : `${text}; next ${toLocalIso(next)}`
+  } catch (error) {
+    return `${text}; ${messageOf(error)}`
+  }
 }
 
 function describeDelivery(entry: SummaryEntry | null, now: Date): string {
