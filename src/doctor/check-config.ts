@@ -1,17 +1,21 @@
 import type { Home } from '../config/base-directory.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
+import { readNotifyConfig } from '../notify/notify-config.ts'
 import type { Finding } from './finding.ts'
 
 /** What each run would warn of: a setting that is misspelt or cannot be used, in cronwrap.json or the environment. */
 export function checkConfig(home: Home, jobs: readonly string[], env: NodeJS.ProcessEnv): Finding[] {
   const names = jobs.length === 0 ? ['job'] : jobs
   const warnings = names.flatMap((job) => resolveRunOptions(new Map([['job', job]]), [], env, home).warnings)
-  return [...new Set(warnings)].map((seen) => ({
-    id: 'config-invalid',
-    severity: 'warning',
-    job: null,
-    seen,
-    means: 'each run warns of it, and the default counts instead',
-    next: `mend ${home.config}`,
-  }))
+  const unusable = readNotifyConfig(home.config).problems
+  return [
+    ...[...new Set(warnings)].map((seen) =>
+      finding(home, seen, 'each run warns of it, and the default counts instead'),
+    ),
+    ...unusable.map((seen) => finding(home, seen, 'notifications go without it')),
+  ]
+}
+
+function finding(home: Home, seen: string, means: string): Finding {
+  return { id: 'config-invalid', severity: 'warning', job: null, seen, means, next: `mend ${home.config}` }
 }

@@ -4,7 +4,7 @@ import { effectiveTimeoutSeconds, type OpenclawJob } from '../openclaw/openclaw-
 import { recordedRunOf, type OpenclawRun } from '../openclaw/openclaw-run.ts'
 import { findWrapped } from '../openclaw/wrapped-command.ts'
 import { formatDuration } from '../platform/duration.ts'
-import { isUndelivered } from '../record/alerts.ts'
+import { deriveAlerts, isUndelivered, type AlertKind } from '../record/alerts.ts'
 import type { RunFinished } from '../record/event.ts'
 import { describeEnd } from '../record/outcome-text.ts'
 import type { SummaryEntry } from '../record/summary.ts'
@@ -37,7 +37,13 @@ type Told = readonly [id: string, severity: Finding['severity'], seen: string, m
 
 /** Did the script run, how did it end, was its message sent, does OpenClaw agree. Pure. */
 export function checkJob(facts: JobFacts): Finding[] {
-  const told = [...checkRuns(facts), ...checkDelivery(facts), ...checkSchedule(facts), ...checkAgreement(facts)]
+  const told = [
+    ...checkRuns(facts),
+    ...checkAlerts(facts),
+    ...checkDelivery(facts),
+    ...checkSchedule(facts),
+    ...checkAgreement(facts),
+  ]
   return told.map(([id, severity, seen, means, next]) => ({ id, severity, job: facts.job, seen, means, next }))
 }
 
@@ -64,6 +70,24 @@ function checkRuns({ job, entry, isRunning, isInCrontab }: JobFacts): Told[] {
   }
   const means = entry.last_error ?? 'it said nothing'
   return [['run-failed', 'error', seen, means, look]]
+}
+
+/** What only alerts know of; the others are told with more words below and above. */
+const ALERTS_TOLD: Partial<Record<AlertKind, readonly [Finding['severity'], means: string, next: string]>> = {
+  missed: ['error', 'cron did not start it, or the line fails before cronwrap starts', 'cronwrap schedule'],
+  slow: ['warning', 'it may hang', 'cronwrap logs -f'],
+  notification_failed: ['error', 'nobody hears of its alerts there', 'cronwrap notify test'],
+}
+
+function checkAlerts({ job, entry, now }: JobFacts): Told[] {
+  if (entry === null) return []
+  return deriveAlerts(new Map([[job, entry]]), now).flatMap(({ kind, message, last_error }): Told[] => {
+    const told = ALERTS_TOLD[kind]
+    if (told === undefined) return []
+    const [severity, means, next] = told
+    const seen = last_error === null ? message : `${message}: ${last_error}`
+    return [[kind.replace('_', '-'), severity, seen, means, next.replace(/^cronwrap logs/, `cronwrap logs ${job}`)]]
+  })
 }
 
 function checkDelivery({ job, entry, openclaw, now }: JobFacts): Told[] {

@@ -67,7 +67,9 @@ function applyOutcome(
 ): SummaryEntry {
   if (event.attempt !== target.attempts || (target.claim === null && event.outcome !== 'expired')) return entry
   const failing = failingAfter(entry.failing_targets, event)
-  const next = { ...entry, failing_targets: failing }
+  const known =
+    failing.length > 0 ? entry.acknowledged : entry.acknowledged.filter((kind) => kind !== 'notification_failed')
+  const next = { ...entry, failing_targets: failing, acknowledged: known }
   if (event.outcome !== 'failed') return withoutTarget(next, notification, target)
   return withTarget(next, notification, { ...target, claim: null, retry_at: event.retry_at, error: event.error })
 }
