@@ -5,6 +5,7 @@ import { CROWD_SCENARIOS } from './crowd.ts'
 import { FULL_DISK_SCENARIOS } from './full-disk.ts'
 import { IO_ERROR_SCENARIOS } from './io-errors.ts'
 import { KILL_SCENARIOS } from './kill.ts'
+import { NOTIFY_SCENARIOS } from './notify.ts'
 import { OUTPUT_SCENARIOS } from './output.ts'
 import { PROCESS_SCENARIOS } from './processes.ts'
 import { SECURITY_SCENARIOS } from './security.ts'
@@ -17,6 +18,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...FULL_DISK_SCENARIOS,
   ...CROWD_SCENARIOS,
   ...TIME_SCENARIOS,
+  ...NOTIFY_SCENARIOS,
   ...CORRUPTION_SCENARIOS,
   ...OUTPUT_SCENARIOS,
   ...PROCESS_SCENARIOS,
