@@ -6,6 +6,7 @@ import { alertsCommand } from './commands/alerts.ts'
 import { deliveryCommand } from './commands/delivery.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { logsCommand } from './commands/logs.ts'
+import { metricsCommand } from './commands/metrics.ts'
 import { openclawCommand } from './commands/openclaw.ts'
 import { recordCommand } from './commands/record.ts'
 import { repairCommand } from './commands/repair.ts'
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
   runsCommand,
   recordCommand,
   summaryCommand,
+  metricsCommand,
   repairCommand,
   stateCommand,
   doctorCommand,
