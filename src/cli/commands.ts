@@ -8,6 +8,7 @@ import { deliveryCommand } from './commands/delivery.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { logsCommand } from './commands/logs.ts'
 import { notifyCommand } from './commands/notify.ts'
+import { metricsCommand } from './commands/metrics.ts'
 import { openclawCommand } from './commands/openclaw.ts'
 import { recordCommand } from './commands/record.ts'
 import { repairCommand } from './commands/repair.ts'
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   runsCommand,
   recordCommand,
   summaryCommand,
+  metricsCommand,
   repairCommand,
   stateCommand,
   doctorCommand,

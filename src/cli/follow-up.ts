@@ -23,5 +23,18 @@ export async function followUp(home: Home, budgetMs: number = Infinity): Promise
       problems.push(`nobody could be notified: ${messageOf(error)}`)
     }
   }
+  if ('metrics' in root) {
+    try {
+      const [{ readMetricsConfig }, { writeMetrics }] = await Promise.all([
+        import('../metrics/metrics-config.ts'),
+        import('../metrics/write-metrics.ts'),
+      ])
+      const { out, problems: wrong } = readMetricsConfig(home)
+      problems.push(...wrong)
+      if (out !== null) writeMetrics(home, out, new Date())
+    } catch (error) {
+      problems.push(messageOf(error))
+    }
+  }
   return problems.map((text) => ({ job: null, text }))
 }

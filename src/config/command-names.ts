@@ -10,6 +10,7 @@ export const COMMAND_NAMES: readonly string[] = [
   'logs',
   'runs',
   'record',
+  'metrics',
   'repair',
   'state',
   'doctor',

@@ -1,5 +1,6 @@
 import type { Home } from '../config/base-directory.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
+import { readMetricsConfig } from '../metrics/metrics-config.ts'
 import { readNotifyConfig } from '../notify/notify-config.ts'
 import type { Finding } from './finding.ts'
 
@@ -7,12 +8,14 @@ import type { Finding } from './finding.ts'
 export function checkConfig(home: Home, jobs: readonly string[], env: NodeJS.ProcessEnv): Finding[] {
   const names = jobs.length === 0 ? ['job'] : jobs
   const warnings = names.flatMap((job) => resolveRunOptions(new Map([['job', job]]), [], env, home).warnings)
+  const { problems } = readMetricsConfig(home)
   const unusable = readNotifyConfig(home.config).problems
   return [
     ...[...new Set(warnings)].map((seen) =>
       finding(home, seen, 'each run warns of it, and the default counts instead'),
     ),
     ...unusable.map((seen) => finding(home, seen, 'notifications go without it')),
+    ...problems.map((seen) => finding(home, seen, 'nothing is told to Prometheus')),
   ]
 }
 

@@ -11,13 +11,15 @@ export function temporaryPath(path: string): string {
 }
 
 /**
- * Writes a new file beside `path`, durable and 0600, and returns its name. It is nobody's file
+ * Writes a new file beside `path`, durable and 0600 or of the mode given, and returns its name. It is nobody's file
  * until it is renamed or linked; a writer killed in between leaves it to `removeStaleTemporaries`.
  */
-function writeTemporary(path: string, content: string | Uint8Array): string {
+function writeTemporary(path: string, content: string | Uint8Array, mode?: number): string {
   const temporary = temporaryPath(path)
   const fd = fs.openSync(temporary, 'wx', 0o600)
   try {
+    // Not by open(2), where the umask takes rights away.
+    if (mode !== undefined) fs.fchmodSync(fd, mode)
     // writeFileSync on a descriptor loops over short writes; a single fs.write would publish a truncated file.
     fs.writeFileSync(fd, content)
     fs.fsyncSync(fd)
@@ -30,16 +32,20 @@ function writeTemporary(path: string, content: string | Uint8Array): string {
   return temporary
 }
 
+export interface ReplaceOptions {
+  /** Asked at the last moment; false leaves the old file. */
+  readonly stillValid?: () => boolean
+  /** Of the new file, whatever the umask; 0600 when missing. */
+  readonly mode?: number
+}
+
 /**
  * Replaces the file: temporary, fsync, rename. Readers see the old or the new content.
- * `stillValid` is asked at the last moment; false leaves the old file and returns false.
+ * @returns whether it did
  */
-export function replaceFile(
-  path: string,
-  content: string | Uint8Array,
-  stillValid: () => boolean = () => true,
-): boolean {
-  const temporary = writeTemporary(path, content)
+export function replaceFile(path: string, content: string | Uint8Array, options: ReplaceOptions = {}): boolean {
+  const { stillValid = () => true, mode } = options
+  const temporary = writeTemporary(path, content, mode)
   try {
     if (stillValid()) {
       fs.renameSync(temporary, path)
@@ -80,12 +86,13 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-/** Removes temporaries of writers that were killed: those older than `olderThanMs`. */
-export function removeStaleTemporaries(directory: string, olderThanMs: number, now: Date): number {
+/** Removes temporaries of writers that were killed: those older than `olderThanMs`, of the one file named or of all. */
+export function removeStaleTemporaries(directory: string, olderThanMs: number, now: Date, file?: string): number {
   let removed = 0
   for (const name of listDirectory(directory)) {
-    const made = /^\..+\.\d+\.(\d+)\.\d+\.tmp$/.exec(name)?.[1]
+    const [, of, made] = /^\.(.+)\.\d+\.(\d+)\.\d+\.tmp$/.exec(name) ?? []
     if (made === undefined || now.getTime() - Number(made) < olderThanMs) continue
+    if (file !== undefined && of !== file) continue
     fs.rmSync(join(directory, name), { force: true })
     removed += 1
   }

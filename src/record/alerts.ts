@@ -1,8 +1,15 @@
 import { formatDuration } from '../platform/duration.ts'
 import type { Summary, SummaryEntry } from './summary.ts'
 
-export type AlertKind =
-  'consecutive_failures' | 'missed' | 'delivery_failed' | 'undelivered' | 'slow' | 'notification_failed'
+export const ALERT_KINDS = [
+  'consecutive_failures',
+  'missed',
+  'delivery_failed',
+  'undelivered',
+  'slow',
+  'notification_failed',
+] as const
+export type AlertKind = (typeof ALERT_KINDS)[number]
 
 /** What needs somebody at once; the others can wait for the morning. */
 export function isCritical(kind: string): boolean {

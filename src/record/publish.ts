@@ -84,11 +84,9 @@ function writeViews(home: Home, held: StillHeld, now: () => Date, fromScratch: b
       const expected = discards ? NO_FILE : before
       // No sync of the directory: what a power cut takes back is folded again.
       if (
-        !replaceFile(
-          home.summary,
-          formatSummary(projection.summary),
-          () => held() && fingerprint(home.summary) === expected,
-        )
+        !replaceFile(home.summary, formatSummary(projection.summary), {
+          stillValid: () => held() && fingerprint(home.summary) === expected,
+        })
       ) {
         if (held()) continue
         throw new Error('the lock was lost while the summary was written')

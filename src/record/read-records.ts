@@ -5,7 +5,7 @@ import { listDirectory } from '../platform/list-directory.ts'
 import { isRunId } from '../platform/run-id.ts'
 import { deriveAlerts, formatAlerts, type Alert } from './alerts.ts'
 import type { RunFinished } from './event.ts'
-import { projectSummary, readHistory, seeLimit } from './journal-reader.ts'
+import { projectSummary, readHistory, seeLimit, type Projection } from './journal-reader.ts'
 import { readManifest, type RunManifest } from './spool.ts'
 import { MAX_VIEW_BYTES, readSummaryFile, type Summary, type SummaryEntry } from './summary.ts'
 import { foldIntoViews } from './publish.ts'
@@ -34,8 +34,13 @@ export function getAlerts(options: ReadOptions & { readonly now?: Date } = {}): 
 }
 
 export function readSummary(home: Home): Summary {
+  return readProjection(home).summary
+}
+
+/** The summary, and how far the journal was read for it. */
+export function readProjection(home: Home): Projection {
   const file = readSummaryFile(home.summary)
-  return projectSummary(home, file.kind === 'valid' ? file.summary : null, seeLimit).summary
+  return projectSummary(home, file.kind === 'valid' ? file.summary : null, seeLimit)
 }
 
 /** The runs of a job that ended, oldest first, as far back as the journal goes. */

@@ -127,6 +127,6 @@ test('the README names every option and exit code that the help names', async ()
     '--fix',
     '--from-openclaw',
   ]
-  const known = `${stdout} --json --help --stdout --stderr --failed --status --duration-ms --error --run --schema --daily ${foreign.join(' ')}`
+  const known = `${stdout} --json --help --stdout --stderr --failed --out --status --duration-ms --error --run --schema --daily ${foreign.join(' ')}`
   for (const option of options) expect(known, option).toContain(option)
 })
