@@ -10,6 +10,7 @@ export const COMMAND_NAMES: readonly string[] = [
   'record',
   'repair',
   'state',
+  'schedule',
   'doctor',
   'openclaw',
   'help',
