@@ -13,6 +13,7 @@ import { openclawCommand } from './commands/openclaw.ts'
 import { recordCommand } from './commands/record.ts'
 import { repairCommand } from './commands/repair.ts'
 import { runsCommand } from './commands/runs.ts'
+import { scheduleCommand } from './commands/schedule.ts'
 import { stateCommand } from './commands/state.ts'
 import { statusCommand } from './commands/status.ts'
 import { summaryCommand } from './commands/summary.ts'
@@ -32,6 +33,7 @@ const COMMANDS: readonly Command[] = [
   metricsCommand,
   repairCommand,
   stateCommand,
+  scheduleCommand,
   doctorCommand,
   openclawCommand,
 ]

@@ -24,10 +24,19 @@ export function createColors(): ReturnType<typeof pc.createColors> {
 /** `5m ago`, from two times. */
 export function describeAge(iso: string, now: Date): string {
   const ageMs = now.getTime() - Date.parse(iso)
-  if (ageMs < 1000) return 'just now'
-  const text = formatDuration(Math.floor(ageMs / 1000) * 1000)
-  // One unit is enough to see at a glance: 3d4h ago is 3d ago.
-  return `${/^\d+[a-z]+/.exec(text)?.[0] ?? text} ago`
+  return ageMs < 1000 ? 'just now' : `${atAGlance(ageMs)} ago`
+}
+
+/** `in 5m`, or `5m ago` for a time that is over. */
+export function describeDistance(time: Date, now: Date): string {
+  const aheadMs = time.getTime() - now.getTime()
+  return aheadMs < 0 ? describeAge(time.toISOString(), now) : `in ${atAGlance(aheadMs)}`
+}
+
+/** One unit is enough: 3d4h is 3d. */
+function atAGlance(durationMs: number): string {
+  const text = formatDuration(Math.floor(durationMs / 1000) * 1000)
+  return /^\d+[a-z]+/.exec(text)?.[0] ?? text
 }
 
 /** Columns by display width, East Asian characters counted as two; the first row is the heading. */

@@ -13,6 +13,7 @@ export const COMMAND_NAMES: readonly string[] = [
   'metrics',
   'repair',
   'state',
+  'schedule',
   'doctor',
   'openclaw',
   'help',

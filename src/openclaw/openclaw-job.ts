@@ -1,3 +1,4 @@
+import { formatExactDuration } from '../platform/duration.ts'
 import { field, listIn, numberField, textField } from './openclaw-cli.ts'
 
 /** What cronwrap looks at of an OpenClaw job, whichever version wrote it. */
@@ -5,6 +6,8 @@ export interface OpenclawJob {
   readonly id: string
   readonly name: string
   readonly enabled: boolean
+  /** Null when it has no regular times, or runs at those only that a script of it chooses. */
+  readonly schedule: OpenclawSchedule | null
   /** `command`, `agentTurn`, `systemEvent`, `script`, … */
   readonly payload: string
   readonly argv: readonly string[]
@@ -32,6 +35,15 @@ export interface OpenclawJob {
   readonly runningSinceMs: number | null
 }
 
+/** When OpenClaw starts a job. */
+export interface OpenclawSchedule {
+  /** A cron expression, or `every 30m`. */
+  readonly expression: string
+  readonly tz: string | null
+  /** How much later it may start, by OpenClaw's own doing. */
+  readonly staggerMs: number
+}
+
 /** OpenClaw gives these to a command and a turn of an agent that name no timeout. */
 const DEFAULT_TIMEOUT_SECONDS: Record<string, number> = { command: 600, agentTurn: 3600, script: 300 }
 
@@ -47,6 +59,7 @@ export function readJob(value: unknown): OpenclawJob | null {
     id,
     name: textField(value, 'name') ?? id,
     enabled: field(value, 'enabled') !== false,
+    schedule: objectField(value, 'trigger') === null ? readSchedule(field(value, 'schedule')) : null,
     payload: textField(payload, 'kind') ?? 'unknown',
     argv: listIn(field(payload, 'argv')).flatMap((word) =>
       ['string', 'number'].includes(typeof word) ? [String(word)] : [],
@@ -68,6 +81,16 @@ export function readJob(value: unknown): OpenclawJob | null {
 export function effectiveTimeoutSeconds({ timeoutSeconds, payload }: OpenclawJob): number | null {
   const seconds = timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS[payload] ?? null
   return seconds === 0 ? null : seconds
+}
+
+function readSchedule(value: unknown): OpenclawSchedule | null {
+  const staggerMs = Math.max(0, numberField(value, 'staggerMs') ?? 0)
+  const kind = textField(value, 'kind')
+  const expr = textField(value, 'expr')
+  const everyMs = Math.round(numberField(value, 'everyMs') ?? 0)
+  if (kind === 'cron' && expr !== null) return { expression: expr, tz: textField(value, 'tz'), staggerMs }
+  if (kind !== 'every' || everyMs <= 0) return null
+  return { expression: `every ${formatExactDuration(everyMs)}`, tz: null, staggerMs }
 }
 
 function readDelivery(value: unknown): OpenclawJob['delivery'] {

@@ -6,7 +6,7 @@ import { RUN_OPTIONS } from '../config/option-specs.ts'
 import type { RunOptions } from '../config/run-options.ts'
 import type { OpenclawJob } from './openclaw-job.ts'
 
-/** How an OpenClaw job, or a line of a crontab, runs cronwrap. */
+/** How an OpenClaw job, a line of a crontab or a service of systemd runs cronwrap. */
 export interface WrappedCommand {
   /** The job it records as. */
   readonly job: string
@@ -25,10 +25,23 @@ export interface WrappedCommand {
 
 /** What an OpenClaw job runs through cronwrap; null when it does not. */
 export function findWrapped(job: OpenclawJob): WrappedCommand | null {
-  const found = invocation(job)
+  return resolved(invocation(job), { ...surroundings(), ...job.env })
+}
+
+/** What a command of cron or systemd runs through cronwrap in this environment; null when it does not. */
+export function findWrappedIn(argv: readonly string[], env: NodeJS.ProcessEnv): WrappedCommand | null {
+  return resolved(invocationOf(argv), env)
+}
+
+/** Our environment, which is taken for that of a job of ours, as far as it does not speak of one job. */
+export function surroundings(): NodeJS.ProcessEnv {
+  return { ...process.env, CRONWRAP_JOB: undefined, CRONWRAP_JOB_ID: undefined }
+}
+
+function resolved(found: Invocation | null, surrounding: NodeJS.ProcessEnv): WrappedCommand | null {
   if (found === null) return null
   const { wrapper, flags, command } = found
-  const env = { ...process.env, CRONWRAP_JOB: undefined, CRONWRAP_JOB_ID: undefined, ...job.env }
+  const env = { ...surrounding, ...assignmentsIn(wrapper) }
   const settings = readFlags(flags)
   const home = resolveHome(settings.get('home'), env)
   try {
@@ -37,6 +50,13 @@ export function findWrapped(job: OpenclawJob): WrappedCommand | null {
   } catch {
     return null // cronwrap would refuse it, and run nothing.
   }
+}
+
+/** `NAME=value` among what stands before cronwrap. */
+export function assignmentsIn(wrapper: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    wrapper.filter((word) => /^\w+=/.test(word)).map((word) => word.split(/=(.*)/s).slice(0, 2)),
+  ) as Record<string, string>
 }
 
 /** The sum of what a job with retries may take at most. */
@@ -63,18 +83,25 @@ function invocation({ payload, argv, message }: OpenclawJob): Invocation | null 
     const line = /(?:^|\s)((?:\S*\/)?cronwrap(?:\.js)?[ \t]+(?:run[ \t]+)?-[^\n]*)/.exec(text)?.[1]
     return line === undefined ? null : invocationIn(splitWords(line))
   }
+  return invocationOf(argv)
+}
+
+function invocationOf(argv: readonly string[]): Invocation | null {
   const line = shellLine(argv)
   if (line === null) return invocationIn(argv)
   const found = line.split(/&&|\|\||[;|\n]/).map((part) => invocationIn(splitWords(part)))
   return found.find((each) => each !== null) ?? null
 }
 
-/** What may stand before cronwrap: programs that start another one, their options and settings. */
-const LAUNCHER = /^(?:(?:node|npx|env|timeout|nice|ionice|flock|chronic|sudo|exec)$|-|\w+=|[\d.]+[smh]?$)/
+/** What may stand before cronwrap: settings, programs that start another one, their options, and a file for flock. */
+function mayStandBefore(word: string, at: number): boolean {
+  if (/^(?:\w+=|-|[\d.]+[smh]?$)/.test(word) || (at > 0 && word.startsWith('/'))) return true
+  return /^(?:node|npx|env|timeout|nice|ionice|flock|chronic|sudo|exec)$/.test(basename(word))
+}
 
 function invocationIn(words: readonly string[]): Invocation | null {
   const at = words.findIndex((word) => /^cronwrap(?:\.js)?$/.test(basename(word)))
-  if (at === -1 || !words.slice(0, at).every((word) => LAUNCHER.test(basename(word)))) return null
+  if (at === -1 || !words.slice(0, at).every(mayStandBefore)) return null
   const rest = words.slice(at + 1)
   const start = rest[0] === 'run' ? 1 : 0
   let end = start

@@ -35,6 +35,12 @@ export function formatDuration(durationMs: number): string {
   return twoUnits(Math.floor(minutes / 1440), 'd', Math.floor((minutes % 1440) / 60), 'h')
 }
 
+/** A duration in whole milliseconds to the letter: `30m`, where that is all of it, else `1800001ms`. */
+export function formatExactDuration(durationMs: number): string {
+  const text = formatDuration(durationMs)
+  return parseDuration(text) === durationMs ? text : `${durationMs}ms`
+}
+
 function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${small}${smallUnit}`
 }

@@ -1,6 +1,6 @@
 import fs from 'fs-extra'
 import { expect, test } from 'vitest'
-import { checkCrontab, parseCrontab } from '../../src/doctor/check-crontab.ts'
+import { checkCrontab, userLines } from '../../src/doctor/check-crontab.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { BIN, createRig, type Rig } from '../support/rig.ts'
 import { commandJob, finishedRun, standIn, type StandIn } from './stand-in.ts'
@@ -216,12 +216,13 @@ const BASE = '/base'
 
 test('crontab lines: not wrapped, not found, an unescaped %', () => {
   const idsOf = (...lines: string[]): string[] =>
-    checkCrontab(parseCrontab(lines.join('\n'), BASE), null).map(({ id }) => id)
+    checkCrontab(userLines(lines.join('\n'), BASE), null).map(({ id }) => id)
   expect(idsOf('# comment', '', 'MAILTO=me', '@daily /usr/bin/env cronwrap -- /bin/true')).toEqual([])
   expect(idsOf('0 9 * * * python3 /srv/x.py')).toEqual(['crontab-not-wrapped'])
   expect(idsOf('0 9 * * * cronwrap --job x -- /bin/true')).toEqual(['crontab-path'])
   expect(idsOf('0 9 * * * /nowhere/cronwrap -- /bin/true')).toEqual(['crontab-path'])
   expect(idsOf('PATH=/nowhere', '@hourly cronwrap -- date +%F')).toEqual(['crontab-path', 'crontab-percent'])
+  expect(idsOf('0 9 * * * cat%; /usr/bin/env cronwrap -- x')).toEqual(['crontab-percent'])
   const healthy = [
     '0 9 * * * cd /srv && cronwrap --job x -- /bin/true',
     '0 9 * * * PATH=/usr/bin:/bin /usr/bin/env cronwrap --job x -- /bin/true',
@@ -231,14 +232,14 @@ test('crontab lines: not wrapped, not found, an unescaped %', () => {
   ]
   for (const line of healthy)
     expect(idsOf(line).filter((id) => id !== 'crontab-not-wrapped' && !line.startsWith('0 9 * * * cd'))).toEqual([])
-  const jobs = parseCrontab(
+  const jobs = userLines(
     'CRONWRAP_HOME=/base\nCRONWRAP_JOB=a\n@daily cronwrap -- x\n@daily CRONWRAP_HOME=/other cronwrap --job b -- x',
     BASE,
   )
   expect(jobs.map(({ job }) => job)).toEqual(['a', null])
   const fine = [String.raw`* * * * * /usr/bin/env cronwrap -- date +\%F`, '5 4 * * * cd / && run-parts /etc/cron.daily']
   expect(idsOf(...fine)).toEqual([])
-  const [note] = checkCrontab(parseCrontab('* * * * * FOO=1 /srv/a.sh | tee x', BASE), null)
+  const [note] = checkCrontab(userLines('* * * * * FOO=1 /srv/a.sh | tee x', BASE), null)
   expect(note?.next).toBe("crontab -e: cronwrap --job a -- sh -c 'FOO=1 /srv/a.sh | tee x'")
 })
 

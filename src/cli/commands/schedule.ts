@@ -1,0 +1,182 @@
+import { parseId } from '../../config/job-id.ts'
+import { resolveRunOptions } from '../../config/resolve-run-options.ts'
+import { schedule, timeZone } from '../../config/option-value.ts'
+import { CronwrapError, messageOf } from '../../errors.ts'
+import { toLocalIso } from '../../platform/clock.ts'
+import { formatDuration, parseDuration } from '../../platform/duration.ts'
+import { printable } from '../../record/outcome-text.ts'
+import { readSummary, sweepBeforeReading } from '../../record/read-records.ts'
+import { unknownJob } from '../../record/record-delivery.ts'
+import type { JobSchedule } from '../../record/event.ts'
+import type { SummaryEntry } from '../../record/summary.ts'
+import { importSchedules, undoImport } from '../../schedule/import-schedules.ts'
+import { recordSchedules } from '../../schedule/record-schedule.ts'
+import { nextDue, readTimetable } from '../../schedule/timetable.ts'
+import { JSON_FLAG, type Command, type CommandFlag, type CommandInput } from '../command.ts'
+import { describeImport, importAsJson } from '../import-report.ts'
+import { createColors, describeDistance, formatTable, print, printJson } from '../output.ts'
+
+/** The first word of a flag's description is the action that it is for. */
+const flag = (description: string, placeholder?: string): CommandFlag => ({
+  takesValue: placeholder !== undefined,
+  ...(placeholder === undefined ? {} : { placeholder }),
+  description,
+})
+
+export const scheduleCommand: Command = {
+  name: 'schedule',
+  usage: '[action] [job] [when]',
+  description: 'Show when jobs are due; "import" learns it from the schedulers of this machine; "set", "remove"',
+  flags: new Map([
+    ['dry-run', flag('import: say what would be learnt, and record nothing')],
+    ['undo', flag('import: forget every schedule that was imported')],
+    ['file', flag('import: look at this crontab only', '<crontab>')],
+    ['system', flag('import: its lines name a user, as those of /etc/crontab do')],
+    ['tz', flag("set: time zone, as Europe/Berlin (the machine's)", '<zone>')],
+    ['grace', flag('set: how late a run may begin before it is missed (10m)', '<duration>')],
+    ['json', JSON_FLAG],
+  ]),
+  examples: [
+    'cronwrap schedule',
+    'cronwrap schedule import --dry-run',
+    'cronwrap schedule set backup "30 2 * * *" --tz Europe/Berlin',
+    'cronwrap schedule remove backup',
+  ],
+  positionals: [0, Infinity],
+  async run(input) {
+    const [action = '', job, ...when] = input.positionals
+    const foreign = [...input.flags.keys()].find(
+      (name) => !['home', 'json'].includes(name) && actionOf(name) !== action,
+    )
+    if (foreign !== undefined && ['', 'import', 'set', 'remove'].includes(action)) {
+      const goes = `it is for ${actionOf(foreign)}`
+      throw new CronwrapError('USAGE', `--${foreign} does not go with this: ${goes}`, { hint: SEE_HELP })
+    }
+    if (action === '') return list(input)
+    if (action === 'import' && job === undefined) return learn(input)
+    if (action === 'set' && job !== undefined && when.length > 0) return set(input, parseId(job), when.join(' '))
+    if (action === 'remove' && job !== undefined && when.length === 0) return remove(input, parseId(job))
+    throw new CronwrapError('USAGE', 'usage: cronwrap schedule [import | set <job> <when> | remove <job>]', {
+      hint: SEE_HELP,
+    })
+  },
+}
+
+const SEE_HELP = 'see cronwrap schedule --help'
+
+function actionOf(name: string): string | undefined {
+  return scheduleCommand.flags.get(name)?.description.split(':')[0]
+}
+
+const RUNS_SAY_IT = 'a run that says itself when it is due has the last word'
+
+async function list({ home, flags, now }: CommandInput): Promise<number> {
+  await sweepBeforeReading(home)
+  const jobs = [...readSummary(home)]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([job, entry]) => (entry.schedule === null ? [] : [{ job, schedule: entry.schedule, entry }]))
+    .map((each) => ({ ...each, ...nextOf(each.schedule, each.entry, now) }))
+  if (flags.get('json') === 'true') {
+    printJson(
+      jobs.map(({ job, schedule: known, entry, next, problem }) => ({
+        job,
+        ...known,
+        next: next === null ? null : toLocalIso(next),
+        problem,
+        last_missed: entry.last_missed,
+      })),
+    )
+    return 0
+  }
+  if (jobs.length === 0) {
+    print('no job has a schedule; cronwrap schedule import learns those of this machine')
+    return 0
+  }
+  const heading = ['JOB', 'SCHEDULE', 'ZONE', 'GRACE', 'FROM', 'NEXT', '', 'LAST MISSED']
+  const rows = jobs.map(({ job, schedule: known, entry, next, problem }) => [
+    job,
+    printable(known.expression),
+    printable(known.tz ?? (known.expression.startsWith('every ') ? '-' : 'local')),
+    formatDuration(known.grace_ms),
+    known.source,
+    ...(next === null ? [problem === null ? '-' : printable(problem), ''] : [clock(next), describeDistance(next, now)]),
+    entry.last_missed === null ? '-' : clock(new Date(entry.last_missed)),
+  ])
+  print(await formatTable([heading.map((text) => createColors().bold(text)), ...rows]))
+  return 0
+}
+
+function clock(time: Date): string {
+  return toLocalIso(time).slice(0, 19).replace('T', ' ')
+}
+
+/** A run may have said what nobody can use: its job does not wait for it to be looked at. */
+function nextOf(
+  known: JobSchedule,
+  entry: Pick<SummaryEntry, 'last_run'>,
+  now: Date,
+): { readonly next: Date | null; readonly problem: string | null } {
+  try {
+    const lastStart = entry.last_run === null ? null : new Date(entry.last_run)
+    return { next: nextDue(known, lastStart, now), problem: null }
+  } catch (error) {
+    return { next: null, problem: messageOf(error) }
+  }
+}
+
+async function learn({ home, flags, now }: CommandInput): Promise<number> {
+  const [path, dryRun] = [flags.get('file'), flags.get('dry-run') === 'true']
+  const [isSystem, isUndone] = [flags.get('system') === 'true', flags.get('undo') === 'true']
+  if (isSystem && path === undefined)
+    throw new CronwrapError('USAGE', '--system says of what form the --file is, which is missing', { hint: SEE_HELP })
+  if (isUndone && path !== undefined)
+    throw new CronwrapError('USAGE', '--undo forgets what was imported from anywhere; --file does not go with it', {
+      hint: SEE_HELP,
+    })
+  const file = path === undefined ? null : ({ path, form: isSystem ? 'system' : 'user' } as const)
+  const report = isUndone ? await undoImport(home, { dryRun }, now) : await importSchedules(home, { dryRun, file }, now)
+  if (flags.get('json') === 'true') printJson(importAsJson(report, dryRun))
+  else for (const line of describeImport(report, dryRun)) print(line)
+  return 0
+}
+
+async function set({ home, flags, now }: CommandInput, job: string, when: string): Promise<number> {
+  const tz = flags.get('tz')
+  const grace = flags.get('grace')
+  const { options } = resolveRunOptions(new Map([['job', job]]), [], process.env, home)
+  const said: JobSchedule = {
+    expression: schedule(when),
+    tz: tz === undefined ? null : timeZone(tz),
+    grace_ms: grace === undefined ? options.graceMs : parseDuration(grace),
+  }
+  readTimetable(said)
+  const entry = readSummary(home).get(job)
+  await recordSchedules(home, [{ job, schedule: said }], 'command', now)
+  const { next } = nextOf(said, entry ?? { last_run: null }, now)
+  if (flags.get('json') === 'true') {
+    printJson({ job, ...said, next: next === null ? null : toLocalIso(next) })
+    return 0
+  }
+  const due = next === null ? '' : `; next ${clock(next)} (${describeDistance(next, now)})`
+  const isNew = entry === undefined || entry.total_runs === 0
+  const isSaid = options.schedule !== null || entry?.schedule?.source === 'run'
+  print(
+    `${job}: ${said.expression}${due}${isNew ? '; no run of it is on record yet' : ''}${isSaid ? `; ${RUNS_SAY_IT}` : ''}`,
+  )
+  return 0
+}
+
+async function remove({ home, flags, now }: CommandInput, job: string): Promise<number> {
+  const summary = readSummary(home)
+  const entry = summary.get(job)
+  if (entry === undefined) throw unknownJob(job, [...summary.keys()])
+  const removed = entry.schedule
+  if (removed !== null) await recordSchedules(home, [{ job, schedule: null }], 'command', now)
+  if (flags.get('json') === 'true') printJson({ job, removed })
+  else if (removed === null) print(`${job} has no schedule`)
+  else {
+    const isSaid = removed.source === 'run' || removed.source === 'config'
+    print(`${job}: no schedule any more${isSaid ? `; ${RUNS_SAY_IT}` : ''}`)
+  }
+  return 0
+}

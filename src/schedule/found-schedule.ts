@@ -1,0 +1,45 @@
+import { schedule, timeZone } from '../config/option-value.ts'
+import { messageOf } from '../errors.ts'
+import type { WrappedCommand } from '../openclaw/wrapped-command.ts'
+import { readTimetable } from './timetable.ts'
+
+/** When a scheduler starts something. */
+export type Times =
+  | { readonly kind: 'times'; readonly expression: string; readonly tz: string | null }
+  /** It is due at no time: it is started by something else. */
+  | { readonly kind: 'none'; readonly reason: string }
+  /** It has times, which no schedule of ours can say. */
+  | { readonly kind: 'untold'; readonly reason: string }
+
+/** What a scheduler starts: a line of a crontab, a timer of systemd, a job of OpenClaw. */
+export interface FoundSchedule {
+  /** `crontab line 3`, `backup.timer`. */
+  readonly where: string
+  /** What it runs; empty where that could not be read. */
+  readonly command: string
+  readonly times: Times
+  /** How much later than due it may be started, by the scheduler's own doing. */
+  readonly spreadMs: number
+  /** How it runs under cronwrap; null when it does not. */
+  readonly wrapped: WrappedCommand | null
+}
+
+/** What one scheduler starts. */
+export interface Findings {
+  readonly found: readonly FoundSchedule[]
+  /** Why there may be more of it; one line each. */
+  readonly unreadable: readonly string[]
+}
+
+export const NOTHING_FOUND: Findings = { found: [], unreadable: [] }
+
+/** Times that are known to be usable; else why they are not. */
+export function timesOf(expression: string, tz: string | null): Times {
+  try {
+    const times = { expression: schedule(expression), tz: tz === null ? null : timeZone(tz) }
+    readTimetable(times)
+    return { kind: 'times', ...times }
+  } catch (error) {
+    return { kind: 'untold', reason: messageOf(error) }
+  }
+}
