@@ -47,8 +47,18 @@ export function regularExpressions(value: string): string[] {
 
 const NICKNAMES = ['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']
 
+/** Between several times of one job: `0 9 * * *; 30 17 * * 5`. */
+export const SCHEDULE_SEPARATOR = ';'
+
 /** By its shape only: what reads it for good takes a while to load, and the job comes first. */
 export function schedule(value: string): string {
+  const parts = value.split(SCHEDULE_SEPARATOR)
+  if (parts.length > 1 && parts.some((part) => part.trim().startsWith('every ')))
+    throw new CronwrapError('BAD_VALUE', `"${value}" is not a schedule: "every" stands alone`)
+  return parts.map(oneSchedule).join(`${SCHEDULE_SEPARATOR} `)
+}
+
+function oneSchedule(value: string): string {
   const trimmed = value.trim().replaceAll(/\s+/g, ' ')
   if (trimmed.startsWith('every ')) {
     if (parseDuration(trimmed.slice('every '.length)) > 0) return trimmed

@@ -70,7 +70,7 @@ export interface RunFinished extends EventBase {
 
 /** When a job is due. */
 export interface JobSchedule {
-  /** A cron expression of five to seven fields, `@daily` and the like, or `every 30m`. */
+  /** A cron expression of five to seven fields, `@daily` and the like, several of these with `;` between them, or `every 30m`. */
   readonly expression: string
   /** An IANA time zone; null is the machine's. */
   readonly tz: string | null

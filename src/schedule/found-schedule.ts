@@ -1,4 +1,4 @@
-import { schedule, timeZone } from '../config/option-value.ts'
+import { schedule, SCHEDULE_SEPARATOR, timeZone } from '../config/option-value.ts'
 import { messageOf } from '../errors.ts'
 import type { WrappedCommand } from '../openclaw/wrapped-command.ts'
 import { readTimetable } from './timetable.ts'
@@ -32,6 +32,16 @@ export interface Findings {
 }
 
 export const NOTHING_FOUND: Findings = { found: [], unreadable: [] }
+
+/** All these times as those of one job; null where no schedule of ours can say that. */
+export function mergeTimes(all: readonly Times[]): Extract<Times, { kind: 'times' }> | null {
+  const times = all.flatMap((each) => (each.kind === 'times' ? each : []))
+  const [first] = times
+  if (first === undefined || times.length < all.length || times.some(({ tz }) => tz !== first.tz)) return null
+  const expressions = [...new Set(times.flatMap(({ expression }) => expression.split(`${SCHEDULE_SEPARATOR} `)))]
+  if (expressions.length > 1 && expressions.some((each) => each.startsWith('every '))) return null
+  return { kind: 'times', expression: expressions.sort().join(`${SCHEDULE_SEPARATOR} `), tz: first.tz }
+}
 
 /** Times that are known to be usable; else why they are not. */
 export function timesOf(expression: string, tz: string | null): Times {

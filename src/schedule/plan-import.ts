@@ -1,7 +1,7 @@
 import { COMMAND_NAMES } from '../config/command-names.ts'
 import type { JobSchedule } from '../record/event.ts'
 import type { KnownSchedule, Summary } from '../record/summary.ts'
-import type { FoundSchedule } from './found-schedule.ts'
+import { mergeTimes, type FoundSchedule } from './found-schedule.ts'
 
 /** `kept`: what is known is not for an import to change. `untold`: when it is due cannot be known. */
 export type ImportOutcome = 'learnt' | 'unchanged' | 'kept' | 'forgotten' | 'untold'
@@ -103,16 +103,16 @@ function goneStep(
   return { job, outcome: 'kept', schedule, where, reason: `${reason}, and not everything was read` }
 }
 
-/** The one schedule of all that start the job; null when there is none, or more than one. */
+/** The schedule of all that start the job; null when there is none that says them all. */
 function scheduleIn(found: readonly FoundSchedule[]): JobSchedule | null {
   const due = found.filter(({ times }) => times.kind !== 'none')
-  const [first] = due.flatMap(({ times }) => (times.kind === 'times' ? times : []))
-  if (first === undefined || due.some(({ times }) => times.kind !== 'times' || !isSameTimes(times, first))) return null
+  const times = mergeTimes(due.map((each) => each.times))
+  if (times === null) return null
   const graces = due.map(({ wrapped, spreadMs }) => {
     const { graceMs = 0, jitterMs = 0 } = wrapped?.options ?? {}
     return graceMs + jitterMs + spreadMs
   })
-  return { expression: first.expression, tz: first.tz, grace_ms: Math.max(...graces) }
+  return { expression: times.expression, tz: times.tz, grace_ms: Math.max(...graces) }
 }
 
 function isSameTimes(a: Pick<JobSchedule, 'expression' | 'tz'>, b: Pick<JobSchedule, 'expression' | 'tz'>): boolean {

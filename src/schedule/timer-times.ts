@@ -1,6 +1,6 @@
 import { formatExactDuration } from '../platform/duration.ts'
 import { readCalendar } from './calendar.ts'
-import { timesOf, type Times } from './found-schedule.ts'
+import { mergeTimes, timesOf, type Times } from './found-schedule.ts'
 
 /** A unit's properties, as `systemctl show` prints them; one that is a list comes once for each of its values. */
 export type Properties = ReadonlyMap<string, readonly string[]>
@@ -32,12 +32,19 @@ export function timesOfTimer(properties: Properties): Times {
   if (properties.get('ActiveState')?.[0] === 'inactive') return { kind: 'none', reason: 'the timer is stopped' }
   if (monotonic.some(([name = '']) => name.startsWith('OnUnitInactive')))
     return { kind: 'untold', reason: 'it is due so long after its last end' }
-  if (calendars.length + intervals.length > 1) return { kind: 'untold', reason: 'the timer has several times' }
-  if (calendars[0] !== undefined) return readCalendar(calendars[0])
+  if (intervals.length > 0 && calendars.length + intervals.length > 1)
+    return { kind: 'untold', reason: 'the timer has times and an interval' }
+  if (calendars.length > 0) return timesOfCalendars(calendars)
   const everyMs = parseTimespan(intervals[0] ?? '')
   if (intervals[0] === undefined || everyMs === null)
     return { kind: 'none', reason: 'it runs once after the start of something else' }
   return timesOf(`every ${formatExactDuration(everyMs)}`, null)
+}
+
+function timesOfCalendars(calendars: readonly string[]): Times {
+  const all = calendars.map(readCalendar)
+  const untold = all.find(({ kind }) => kind === 'untold')
+  return untold ?? mergeTimes(all) ?? { kind: 'untold', reason: 'the timer has times in several time zones' }
 }
 
 /** How much later than due it may start its service, in milliseconds. */

@@ -1,4 +1,5 @@
 import { Cron } from 'croner'
+import { SCHEDULE_SEPARATOR } from '../config/option-value.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { parseDuration } from '../platform/duration.ts'
 import type { JobSchedule } from '../record/event.ts'
@@ -22,7 +23,10 @@ export function readTimetable({ expression, tz }: Pick<JobSchedule, 'expression'
   try {
     if (tz !== null && !isTimeZone(tz)) throw new Error('there is no such time zone')
     const options = { paused: true, ...(tz === null ? {} : { timezone: tz }) }
-    const crons = oneForEachTime(asCronerReadsIt(expression)).map((each) => new Cron(each, options))
+    const crons = expression
+      .split(SCHEDULE_SEPARATOR)
+      .flatMap((each) => oneForEachTime(asCronerReadsIt(each.trim())))
+      .map((each) => new Cron(each, options))
     const next = (after: Date): Date | null => earliest(crons.flatMap((cron) => cron.nextRun(after) ?? []))
     if (next(new Date()) === null && !hasYear(expression)) throw new Error('it is never due')
     return { kind: 'calendar', next }
@@ -55,7 +59,7 @@ export function nextDue(schedule: JobSchedule, lastStart: Date | null, now: Date
 }
 
 function hasYear(expression: string): boolean {
-  return expression.split(' ').length === 7
+  return expression.split(SCHEDULE_SEPARATOR).some((each) => each.trim().split(' ').length === 7)
 }
 
 /**

@@ -86,7 +86,7 @@ function timer(...lines: readonly string[]): string {
 
 const elapse = (name: string, setting: string): string => `Timers${name}={ ${setting} ; next_elapse=n/a }`
 
-test('a timer has one time, or an interval', () => {
+test('a timer has times, or an interval', () => {
   const daily = elapse('Calendar', 'OnCalendar=*-*-* 09:00:00')
   const boot = elapse('Monotonic', 'OnBootUSec=15min')
   const active = elapse('Monotonic', 'OnUnitActiveUSec=1h 30min')
@@ -94,8 +94,10 @@ test('a timer has one time, or an interval', () => {
   expect(timer(daily, boot)).toBe('0 9 * * *')
   expect(timer(boot, active)).toBe('every 1h30m')
   expect(timer(boot)).toBe('none: it runs once after the start of something else')
-  expect(timer(daily, active)).toBe('untold: the timer has several times')
-  expect(timer(daily, daily)).toBe('untold: the timer has several times')
+  expect(timer(daily, active)).toBe('untold: the timer has times and an interval')
+  expect(timer(daily, elapse('Calendar', 'OnCalendar=Fri *-*-* 17:30:00'))).toBe('0 9 * * *; 30 17 * * Fri')
+  const elsewhere = elapse('Calendar', 'OnCalendar=*-*-* 09:00:00 UTC')
+  expect(timer(daily, elsewhere)).toBe('untold: the timer has times in several time zones')
   expect(timer(elapse('Monotonic', 'OnUnitInactiveUSec=30min'))).toBe('untold: it is due so long after its last end')
   expect(timer(daily, 'ActiveState=inactive')).toBe('none: the timer is stopped')
   expect(timer(daily, 'ActiveState=failed')).toBe('0 9 * * *')

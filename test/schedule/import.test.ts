@@ -75,6 +75,7 @@ const LEARNT = {
   percent: '30 2 * * * null 10m import',
   water: '0 7 * * * Asia/Shanghai 10m import',
   same: '0 3 * * * null 10m import',
+  twice: '0 1 * * *; 0 2 * * * null 10m import',
 }
 
 test('41: crontab import: user and system form, env lines, @daily, six fields, Mon-Fri, %; idempotent, dry-run, undo; never wraps run-parts', async () => {
@@ -93,12 +94,11 @@ test('41: crontab import: user and system form, env lines, @daily, six fields, M
     ...['daily', 'percent'].map((job) => `${job}: learnt`),
     'random: untold',
     ...['same', 'six'].map((job) => `${job}: learnt`),
-    'twice: untold',
+    'twice: learnt',
     ...['water', 'weekdays'].map((job) => `${job}: learnt`),
   ])
   expect(reasonOf(report, 'boot')).toBe('it runs when the machine starts')
   expect(reasonOf(report, 'random')).toBe('in "0~59 3 * * *" cron itself chooses the time')
-  expect(reasonOf(report, 'twice')).toContain('its times differ')
   expect(report.jobs.find(({ job }) => job === 'twice')?.where).toEqual(['crontab line 12', 'crontab line 13'])
   expect(report.not_under_cronwrap.filter(({ where }) => !ofTheMachine(where))).toEqual([
     { where: 'crontab line 17', command: 'python3 /srv/bare.py' },
@@ -110,13 +110,13 @@ test('41: crontab import: user and system form, env lines, @daily, six fields, M
   expect(known(rig)).toEqual(LEARNT)
 
   const events = rig.events().length
-  expect(events).toBe(6)
+  expect(events).toBe(7)
   expect(new Set(outcomes(await learn(rig)).filter((each) => !each.endsWith('untold')))).toEqual(
     new Set(Object.keys(LEARNT).map((job) => `${job}: unchanged`)),
   )
   expect(rig.events()).toHaveLength(events)
 
-  expect(outcomes(await learn(rig, '--undo', '--dry-run'))).toHaveLength(6)
+  expect(outcomes(await learn(rig, '--undo', '--dry-run'))).toHaveLength(7)
   expect(known(rig)).toEqual(LEARNT)
   expect(new Set(outcomes(await learn(rig, '--undo')))).toEqual(
     new Set(Object.keys(LEARNT).map((job) => `${job}: forgotten`)),
@@ -254,6 +254,15 @@ test('what the runs, cronwrap.json or a person said is kept', async () => {
   expect(Object.keys(known(rig))).toEqual(['said', 'set'])
 })
 
+test('times in several time zones are no schedule', async () => {
+  await using rig = createRig()
+  const line = '0 9 * * * cronwrap --job job -- true'
+  standInForSchedulers(rig).setCrontab(line, 'CRON_TZ=Asia/Tokyo', line)
+  const report = await learn(rig)
+  expect(outcomes(report)).toEqual(['job: untold'])
+  expect(reasonOf(report, 'job')).toContain('its times differ')
+})
+
 test('what is changed is learnt anew; what is gone is forgotten, once everything could be read', async () => {
   await using rig = createRig()
   const { setCrontab, setTimers, openclaw } = standInForSchedulers(rig)
@@ -261,7 +270,7 @@ test('what is changed is learnt anew; what is gone is forgotten, once everything
   setCrontab(...['gone', 'moved', 'boot', 'doubled'].map((job) => line(job)))
   await learn(rig)
 
-  setCrontab(line('moved', '0 10 * * *'), line('boot', '@reboot'), line('doubled'), line('doubled', '0 1 * * *'))
+  setCrontab(line('moved', '0 10 * * *'), line('boot', '@reboot'), line('doubled'), line('doubled', '0~9 1 * * *'))
   openclaw.stopGateway([])
   setTimers('system', [])
   rig.write('systemd/system/broken', '')

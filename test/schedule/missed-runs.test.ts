@@ -51,6 +51,7 @@ test.each([
     '9:25',
     [],
   ],
+  ['two times a day', '0 9 * * *; 30 10 * * *', [run('9:00')], '12:00', ['10:30']],
   ['an interval begins with the start', 'every 30m', [run('9:00'), run('9:30'), run('10:00:20')], '10:39', []],
   ['an interval that nothing follows', 'every 30m', [run('9:00')], '10:45', ['09:30', '10:00', '10:30']],
   ['a start in between begins it anew', 'every 30m', [run('9:00'), run('9:20')], '9:55', []],
