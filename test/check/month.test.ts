@@ -8,6 +8,7 @@ import { appendEvent } from '../../src/record/journal.ts'
 import { Spool } from '../../src/record/spool.ts'
 import { newRunId } from '../../src/platform/run-id.ts'
 import { getAlerts } from '../../src/record/read-records.ts'
+import { parseCrontab } from '../../src/schedule/crontab.ts'
 import { createRig } from '../support/rig.ts'
 import { seeded } from '../support/seeded.ts'
 import { cronStarts } from '../support/simulated-cron.ts'
@@ -30,6 +31,17 @@ const CRONTAB = [
   { name: 'office-hours', expression: '*/20 8-17 * * 1-5' },
 ]
 
+/** As an import learns it. */
+function schedulesIn(tz: string): { name: string; expression: string }[] {
+  const lines = CRONTAB.map(({ name, expression }) => `${expression} cronwrap --job ${name} -- /srv/${name}.sh`)
+  const source = { name: 'crontab', form: 'user', environmentOf: () => ({ HOME: '/root' }) } as const
+  return parseCrontab([`CRON_TZ=${tz}`, '# one line a job', ...lines].join('\n'), source).map(({ times, wrapped }) => {
+    if (times.kind !== 'times' || wrapped === null) throw new Error('a line was not understood')
+    expect(times.tz).toBe(tz)
+    return { name: wrapped.job, expression: times.expression }
+  })
+}
+
 interface Simulated {
   readonly runs: RunFinished[]
   /** By job. */
@@ -46,7 +58,7 @@ test.each([
     await using rig = createRig()
     const [from, to] = [new Date(first), new Date(last)]
     makeDirectory(rig.home.logs)
-    for (const { name, expression } of CRONTAB) {
+    for (const { name, expression } of schedulesIn(tz)) {
       const schedule = { expression, tz, grace_ms: GRACE_MS }
       const time = toLocalIso(from, 'milliseconds')
       appendEvent(rig.home, { type: 'schedule.set', id: name, time, job: name, schedule, source: 'import' })
