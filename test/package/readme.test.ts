@@ -1,6 +1,7 @@
 import fs from 'fs-extra'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readNotifyConfig } from '../../src/notify/notify-config.ts'
 import { BIN, createRig, type Rig } from '../support/rig.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -55,13 +56,25 @@ test('every other command in it runs too', async () => {
   await using rig = readersRig()
   await rig.spawn('bash', ['-c', 'cronwrap -- python3 reminder.py; cronwrap -- python3 broken.py'])
   const inline = [...README.matchAll(/`(cronwrap [^`<]*)`/g)].flatMap(([, command]) => command ?? [])
-  // What asks OpenClaw or this machine has tests of its own.
-  const commands = inline.filter((command) => !/ -f$|--( |$)|openclaw|^cronwrap doctor/.test(command))
+  // What asks OpenClaw, this machine or somebody who is told has tests of its own.
+  const commands = inline.filter(
+    (command) => !/ -f$|--( |$)|openclaw|^cronwrap (doctor|check|notify test)/.test(command),
+  )
   expect(commands.length).toBeGreaterThanOrEqual(8)
   for (const command of commands) {
     const result = await rig.spawn('bash', ['-c', command])
     expect(result.exitCode, `${command}: ${Buffer.from(result.stderr).toString()}`).toBe(0)
   }
+})
+
+test('the settings that it shows can be used', async () => {
+  await using rig = createRig()
+  expect(blocks('json')).toHaveLength(1)
+  fs.outputFileSync(rig.home.config, blocks('json')[0] ?? '')
+  const { targets, problems, targetsOf } = readNotifyConfig(rig.home.config)
+  expect([...targets.keys()]).toEqual(['ops', 'pager', 'chat', 'root'])
+  expect([problems, targetsOf('backup'), targetsOf('experiment')]).toEqual([[], ['pager', 'ops'], []])
+  expect(await rig.run(['check'])).toMatchObject({ code: 0 })
 })
 
 test('the crontab lines work as cron runs them', async () => {
@@ -126,6 +139,10 @@ test('the README names every option and exit code that the help names', async ()
     '--file',
     '--fix',
     '--from-openclaw',
+    '--dry-run',
+    '--undo',
+    '--quiet',
+    '--oncall',
   ]
   const known = `${stdout} --json --help --stdout --stderr --failed --out --status --duration-ms --error --run --schema --daily ${foreign.join(' ')}`
   for (const option of options) expect(known, option).toContain(option)
