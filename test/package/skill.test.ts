@@ -2,6 +2,7 @@ import fs from 'fs-extra'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { COMMAND_NAMES } from '../../src/config/command-names.ts'
+import { EMPTY_ENTRY, parseSummary } from '../../src/record/summary.ts'
 import { createRig } from '../support/rig.ts'
 
 const SKILL = join(import.meta.dirname, '../../examples/openclaw/cronwrap')
@@ -44,6 +45,15 @@ test('every command and option of ours in the skill exists', async () => {
     const help = await helpOf(command)
     for (const [option] of ours.matchAll(/--[a-z][a-z-]*/g)) expect(help, `cronwrap ${line}`).toContain(option)
   }
+})
+
+test('it shows every key of the summary', () => {
+  const page = fs.readFileSync(join(SKILL, 'references/state-schemas.md'), 'utf8')
+  const example = JSON.parse(/```json\n([^]*?)```/.exec(page)?.[1] ?? '') as Record<string, object>
+  const entry = Object.values(example)[0] ?? {}
+  expect(Object.keys(entry).sort()).toEqual(Object.keys(EMPTY_ENTRY).sort())
+  expect(parseSummary(example)).not.toBeNull()
+  for (const key of Object.keys(EMPTY_ENTRY)) expect(page).toMatch(new RegExp(`^\\|[^|]*\`${key}\``, 'm'))
 })
 
 test('its pages lead to each other', () => {
