@@ -9,6 +9,7 @@ import { Spool } from '../../src/record/spool.ts'
 import { newRunId } from '../../src/platform/run-id.ts'
 import { getAlerts } from '../../src/record/read-records.ts'
 import { parseCrontab } from '../../src/schedule/crontab.ts'
+import { runFinished } from '../support/events.ts'
 import { createRig } from '../support/rig.ts'
 import { seeded } from '../support/seeded.ts'
 import { cronStarts } from '../support/simulated-cron.ts'
@@ -109,7 +110,7 @@ function simulate(tz: string, from: Date, to: Date, random: () => number): Simul
       const startedMs = dueMs + Math.round(lateMs)
       if (startedMs + durationMs > to.getTime()) break
       busyUntilMs = startedMs + durationMs
-      runs.push(finished(job.name, runs.length, startedMs, durationMs))
+      runs.push(runFinished(job.name, runs.length, { startedMs, durationMs }))
     }
     missed.set(job.name, times)
   }
@@ -134,31 +135,5 @@ async function replay(
     const spools = going.map((run) => Spool.create(home, { ...run, ...UNLIMITED, run_id: newRunId() }))
     await check(home, new Date(nowMs))
     for (const spool of spools) spool.remove()
-  }
-}
-
-function finished(job: string, number: number, startedMs: number, durationMs: number): RunFinished {
-  return {
-    type: 'run.finished',
-    id: `${job}-${number}`,
-    run_id: `${job}-${number}`,
-    time: toLocalIso(new Date(startedMs + durationMs), 'milliseconds'),
-    started: toLocalIso(new Date(startedMs), 'milliseconds'),
-    job,
-    duration_ms: durationMs,
-    status: 'success',
-    reason: 'exit',
-    exit_code: 0,
-    signal: null,
-    attempts: 1,
-    command: ['true'],
-    stdout_bytes: 0,
-    stderr_bytes: 0,
-    last_error: null,
-    output_held: false,
-    alert_after: 3,
-    expects_delivery: null,
-    delivery_grace_ms: 600_000,
-    host: 'test',
   }
 }
