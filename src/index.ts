@@ -5,7 +5,7 @@ export { recordDelivery, type DeliveryRequest, type DeliveryResult } from './rec
 export { getAlerts, getSummary, type ReadOptions } from './record/read-records.ts'
 export type { Alert, AlertKind } from './record/alerts.ts'
 export type { DeliveryStatus, RunFinished, RunReason, RunStatus } from './record/event.ts'
-export type { LastDelivery, RecentRun, SummaryEntry } from './record/summary.ts'
+export type { LastDelivery, RecentRun, SummaryEntry } from './record/summary-entry.ts'
 export type { OverlapMode, RunOptions, TeeMode } from './config/run-options.ts'
 export { CronwrapError, type CronwrapErrorCode } from './errors.ts'
 export { deleteState, listStates, readState, updateState, writeState, type StateOptions } from './state/state-store.ts'

@@ -5,7 +5,8 @@ import { scheduleOf } from '../job/run-event.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import { newRunId } from '../platform/run-id.ts'
 import type { JobSchedule, ScheduleSet } from '../record/event.ts'
-import { EMPTY_ENTRY, type Summary } from '../record/summary.ts'
+import { EMPTY_ENTRY } from '../record/summary-entry.ts'
+import type { Summary } from '../record/summary.ts'
 
 export interface ConfigSchedules {
   readonly events: readonly ScheduleSet[]

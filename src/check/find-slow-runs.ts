@@ -1,7 +1,8 @@
 import type { RunSlow } from '../record/event.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunManifest } from '../record/spool.ts'
-import type { Summary, SummaryEntry } from '../record/summary.ts'
+import type { SummaryEntry } from '../record/summary-entry.ts'
+import type { Summary } from '../record/summary.ts'
 
 /** Runs before this many have ended say little of how long one takes. */
 const RUNS_NEEDED = 3

@@ -1,5 +1,6 @@
 import { isCritical, type Alert } from '../record/alerts.ts'
-import type { Summary, SummaryEntry } from '../record/summary.ts'
+import type { SummaryEntry } from '../record/summary-entry.ts'
+import type { Summary } from '../record/summary.ts'
 import { printable } from '../record/outcome-text.ts'
 import type { Problem } from './check.ts'
 

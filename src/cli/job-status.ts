@@ -1,6 +1,6 @@
 import { isUndelivered, type Alert } from '../record/alerts.ts'
 import type { RunningRun } from '../record/read-records.ts'
-import type { SummaryEntry } from '../record/summary.ts'
+import type { SummaryEntry } from '../record/summary-entry.ts'
 
 /** One job as `status` sees it. */
 export interface JobStatus {

@@ -7,7 +7,7 @@ import { formatDuration } from '../platform/duration.ts'
 import { deriveAlerts, isUndelivered, type AlertKind } from '../record/alerts.ts'
 import type { RunFinished } from '../record/event.ts'
 import { describeEnd } from '../record/outcome-text.ts'
-import type { SummaryEntry } from '../record/summary.ts'
+import type { SummaryEntry } from '../record/summary-entry.ts'
 import type { Finding } from './finding.ts'
 
 /** What is known of one job, here and at OpenClaw. */

@@ -1,6 +1,7 @@
 import { ALERT_KINDS, type Alert } from '../record/alerts.ts'
 import type { RunManifest } from '../record/spool.ts'
-import { EMPTY_ENTRY, type Summary, type SummaryEntry } from '../record/summary.ts'
+import { EMPTY_ENTRY, type SummaryEntry } from '../record/summary-entry.ts'
+import type { Summary } from '../record/summary.ts'
 
 /** One series: its labels tell it from the others of its family. */
 export interface Sample {

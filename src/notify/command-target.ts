@@ -1,7 +1,7 @@
 import { errnoOf } from '../errors.ts'
 import { schedule } from '../platform/clock.ts'
 import type { Message } from './message.ts'
-import type { Sent } from './send.ts'
+import type { Sent } from './sent.ts'
 
 const MAX_ANSWER_CHARACTERS = 300
 

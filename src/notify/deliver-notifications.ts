@@ -8,7 +8,8 @@ import { readSummary } from '../record/read-records.ts'
 import type { Summary } from '../record/summary.ts'
 import { messageOfStep } from './message.ts'
 import type { NotifyConfig } from './notify-config.ts'
-import { send, type Sent } from './send.ts'
+import { send } from './send.ts'
+import type { Sent } from './sent.ts'
 
 /** Doubles with each attempt. */
 const FIRST_RETRY_MS = 60_000

@@ -2,7 +2,7 @@ import { hostname, userInfo } from 'node:os'
 import { findProgram } from '../platform/find-program.ts'
 import { sendToCommand } from './command-target.ts'
 import type { Message } from './message.ts'
-import type { Sent } from './send.ts'
+import type { Sent } from './sent.ts'
 
 /** Where mail servers put it; cron's PATH has none of them. */
 const SENDMAIL_PATH = '/usr/sbin:/usr/lib:/usr/bin:/usr/local/sbin:/usr/local/bin'

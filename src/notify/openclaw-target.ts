@@ -1,6 +1,6 @@
 import { askOpenclaw } from '../openclaw/openclaw-cli.ts'
 import type { Message } from './message.ts'
-import type { Sent } from './send.ts'
+import type { Sent } from './sent.ts'
 
 /** Sends to a chat through OpenClaw: a program of a second or more, and a gateway that must be up. */
 export async function sendToOpenclaw(

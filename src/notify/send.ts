@@ -1,15 +1,7 @@
 import { messageOf } from '../errors.ts'
 import type { Message } from './message.ts'
 import type { Target } from './notify-config.ts'
-
-/** How an attempt to tell somebody ended. */
-export type Sent =
-  /** `answer`: what came back, for whoever tests a target. */
-  | { readonly kind: 'sent'; readonly answer: string }
-  /** Another attempt may succeed. */
-  | { readonly kind: 'failed'; readonly error: string; readonly retryAfterMs?: number }
-  /** It will never be taken. */
-  | { readonly kind: 'rejected'; readonly error: string }
+import type { Sent } from './sent.ts'
 
 /** Sends one message to one target. Never throws, and takes no longer than the timeout. */
 export async function send(target: Target, message: Message, timeoutMs: number): Promise<Sent> {

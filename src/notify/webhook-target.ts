@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts'
 import type { Message } from './message.ts'
-import type { Sent } from './send.ts'
+import type { Sent } from './sent.ts'
 import { refusalIn, webhookRequest, type WebhookTarget } from './webhook-template.ts'
 
 const MAX_ANSWER_CHARACTERS = 300

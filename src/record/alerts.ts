@@ -1,5 +1,6 @@
 import { formatDuration } from '../platform/duration.ts'
-import type { Summary, SummaryEntry } from './summary.ts'
+import type { SummaryEntry } from './summary-entry.ts'
+import type { Summary } from './summary.ts'
 
 export const ALERT_KINDS = [
   'consecutive_failures',

@@ -10,6 +10,7 @@ import {
   isTextOrNull,
   isTime,
 } from '../platform/field.ts'
+import type { EventBase } from './event-base.ts'
 import {
   isNotificationEvent,
   type NotificationAttempt,
@@ -25,14 +26,6 @@ export type RunReason = (typeof RUN_REASONS)[number]
 
 export const DELIVERY_STATUSES = ['sent', 'delivered', 'failed', 'skipped'] as const
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
-
-export interface EventBase {
-  /** The same fact has the same id, however often it is appended. */
-  readonly id: string
-  /** When it was recorded: ISO 8601 with milliseconds and the local offset. */
-  readonly time: string
-  readonly job: string
-}
 
 /** A run ended, in whatever way. Its event id is the run id: a run ends once. */
 export interface RunFinished extends EventBase {

@@ -1,6 +1,6 @@
 import type { NotificationAttempt, NotificationDecided, NotificationOutcome } from './notification-event.ts'
 import type { FailingTarget, PendingNotification, PendingTarget, ToldStep } from './pending-notification.ts'
-import type { SummaryEntry } from './summary.ts'
+import type { SummaryEntry } from './summary-entry.ts'
 
 /**
  * What has been told of the job's alerts, and what is still to be told. The order in the journal

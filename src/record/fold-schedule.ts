@@ -1,6 +1,6 @@
 import { toWholeSeconds } from '../platform/clock.ts'
 import type { JobSchedule, RunFinished, RunMissed, RunSlow, ScheduleSet } from './event.ts'
-import type { KnownSchedule, SummaryEntry } from './summary.ts'
+import type { KnownSchedule, SummaryEntry } from './summary-entry.ts'
 
 /** What the end of a run says of when the job is due: the last word counts, whoever spoke it. */
 export function scheduleAfterRun(

@@ -3,7 +3,8 @@ import { applyNotification } from './fold-notification.ts'
 import { applyMissed, applySchedule, applySlow, scheduleAfterRun } from './fold-schedule.ts'
 import type { AlertAcknowledged, Delivery, JobEvent, RunFinished } from './event.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
-import { EMPTY_ENTRY, REMEMBERED, type Summary, type SummaryEntry } from './summary.ts'
+import { EMPTY_ENTRY, REMEMBERED, type SummaryEntry } from './summary-entry.ts'
+import type { Summary } from './summary.ts'
 
 /** An event and where its line ends in the journal. */
 export interface PlacedEvent {

@@ -1,4 +1,4 @@
-import type { EventBase } from './event.ts'
+import type { EventBase } from './event-base.ts'
 import { isCount, isListOf, isNullOr, isObject, isOneOf, isText, isTextOrNull, isTime } from '../platform/field.ts'
 
 /** An alert is told when it opens, when it has grown to a further step, and when it is over. */

@@ -1,6 +1,7 @@
 import { COMMAND_NAMES } from '../config/command-names.ts'
 import type { JobSchedule } from '../record/event.ts'
-import type { KnownSchedule, Summary } from '../record/summary.ts'
+import type { KnownSchedule } from '../record/summary-entry.ts'
+import type { Summary } from '../record/summary.ts'
 import { mergeTimes, type FoundSchedule } from './found-schedule.ts'
 
 /** `kept`: what is known is not for an import to change. `untold`: when it is due cannot be known. */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { homeAt } from '../../src/config/base-directory.ts'
-import type { SummaryEntry } from '../../src/record/summary.ts'
+import type { SummaryEntry } from '../../src/record/summary-entry.ts'
 
 const CRONWRAP = join(import.meta.dirname, '../../bin/cronwrap.js')
 

@@ -2,7 +2,7 @@ import fs from 'fs-extra'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { collectMetrics } from '../../src/metrics/metrics.ts'
-import { EMPTY_ENTRY } from '../../src/record/summary.ts'
+import { EMPTY_ENTRY } from '../../src/record/summary-entry.ts'
 import { createRig, finished } from '../support/rig.ts'
 import { hasPromtool } from './reading.ts'
 

@@ -3,7 +3,7 @@ import { formatMetrics } from '../../src/metrics/format-metrics.ts'
 import { collectMetrics, type Family, type Records } from '../../src/metrics/metrics.ts'
 import { deriveAlerts } from '../../src/record/alerts.ts'
 import type { RunManifest } from '../../src/record/spool.ts'
-import { EMPTY_ENTRY, type SummaryEntry } from '../../src/record/summary.ts'
+import { EMPTY_ENTRY, type SummaryEntry } from '../../src/record/summary-entry.ts'
 import { createRig, finished } from '../support/rig.ts'
 import { hasParser, hasPromtool, PYTHON, readSamples } from './reading.ts'
 

@@ -2,7 +2,8 @@ import fs from 'fs-extra'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { COMMAND_NAMES } from '../../src/config/command-names.ts'
-import { EMPTY_ENTRY, parseSummary } from '../../src/record/summary.ts'
+import { EMPTY_ENTRY } from '../../src/record/summary-entry.ts'
+import { parseSummary } from '../../src/record/summary.ts'
 import { createRig } from '../support/rig.ts'
 
 const SKILL = join(import.meta.dirname, '../../examples/openclaw/cronwrap')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { homeAt, type Home } from '../../src/config/base-directory.ts'
 import type { Alert } from '../../src/record/alerts.ts'
 import { parseEvent, type JobEvent, type RunFinished } from '../../src/record/event.ts'
-import type { SummaryEntry } from '../../src/record/summary.ts'
+import type { SummaryEntry } from '../../src/record/summary-entry.ts'
 
 export const BIN: string = join(import.meta.dirname, '../../bin/cronwrap.js')
 
