@@ -6,10 +6,12 @@ import { newRunId } from '../platform/run-id.ts'
 import type { RunFinished } from '../record/event.ts'
 import type { StreamName } from '../record/spooled-stream.ts'
 import { runAttempt, type AttemptRequest, type AttemptResult, type Outlet } from './attempt.ts'
+import { deliverRest, type JobOutput } from './deliver-rest.ts'
 import { NOTHING_INHERITED, readInheritance, type Inheritance } from './inheritance.ts'
 import { jitterDelayMs } from './jitter.ts'
 import { createJobSpec, type JobSpec, type RunRequest } from './job-spec.ts'
 import { decideOutcome, signalNumber, type Outcome } from './outcome.ts'
+import { openPings, type Ping } from './open-pings.ts'
 import type { Entry } from './overlap.ts'
 import { PassThrough } from './pass-through.ts'
 import { addUse, type ResourceUse } from './resource-watch.ts'
@@ -32,7 +34,7 @@ export interface RunResult {
   readonly run: RunFinished | null
   /** Why the command could not be started; null when it was. */
   readonly notStarted: string | null
-  /** What could not be recorded. Never changes the exit code. */
+  /** What could not be recorded, or told to the server of `--ping`. Never changes the exit code. */
   readonly problems: readonly string[]
   /** Whether what was passed on to stdout, if anything, ends a line. */
   readonly endsLine: boolean
@@ -57,12 +59,14 @@ export async function runJob(request: RunRequest): Promise<RunResult> {
     if (spec.options.jitterMs > 0) await relay.sleep(jitterDelayMs(hostname(), spec.job, spec.options.jitterMs))
     const entry = await enter(spec, runId, relay)
     if (relay.interruptedBy !== null) return notRun(spec, runId, 128 + signalNumber(relay.interruptedBy))
-    if (entry.kind === 'occupied') return await skip(spec, runId, entry.runId)
-    try {
-      return await runAndRecord({ spec, runId, relay, inheritance, entry })
-    } finally {
-      entry.leave()
-    }
+    const ping = openPings(spec, runId, relay)
+    const result =
+      entry.kind === 'occupied'
+        ? await skip(spec, runId, entry.runId, ping)
+        : await runAndRecord({ spec, runId, relay, inheritance, entry, ping }).finally(entry.leave)
+    // The run is over and its place is free: a server that does not answer keeps nobody but us.
+    const problem = await ping((pings) => pings.settled())
+    return problem === null ? result : { ...result, problems: [...result.problems, problem] }
   } finally {
     relay.dispose()
   }
@@ -86,6 +90,7 @@ interface Entered {
   readonly relay: SignalRelay
   readonly inheritance: Inheritance
   readonly entry: Extract<Entry, { kind: 'entered' }>
+  readonly ping: Ping
 }
 
 async function runAndRecord(entered: Entered): Promise<RunResult> {
@@ -109,7 +114,9 @@ async function runAndRecord(entered: Entered): Promise<RunResult> {
   record.noteFinished(event)
   await made.swept
   await record.commit(event, () => relay.interruptedBy !== null)
-  // On record now. A slow reader gets everything, as from the job itself, unless we are told to end.
+  // On record now, so it may be told.
+  await entered.ping((pings) => pings.end(event, record.output))
+  // A slow reader gets everything, as from the job itself, unless we are told to end.
   await Promise.race([deliverRest(record, event, spec, output), relay.interrupted.then(() => sleep(LAST_FLUSH_MS))])
   for (const stream of [output.stdout, output.stderr]) stream.disconnect()
   record.discard()
@@ -125,19 +132,9 @@ async function runAndRecord(entered: Entered): Promise<RunResult> {
   }
 }
 
-async function deliverRest(record: RunRecord, event: RunFinished, spec: JobSpec, output: Output): Promise<void> {
-  if (spec.options.tee === 'on-failure' && event.status === 'error') await replay(record, event.attempts, output)
-  await Promise.all([output.stdout.flush(), output.stderr.flush()])
-}
-
-interface Output {
-  readonly stdout: PassThrough
-  readonly stderr: PassThrough
-}
-
 interface Run extends Entered {
   readonly record: RunRecord
-  readonly output: Output
+  readonly output: JobOutput
 }
 
 interface AttemptsMade {
@@ -154,7 +151,7 @@ interface AttemptsMade {
 
 /** Runs the command, and again after a failure while retries are left and nobody asked us to end. */
 async function runAttempts(run: Run): Promise<AttemptsMade> {
-  const { spec, record, relay } = run
+  const { spec, record, relay, entry, ping } = run
   const startedAt = monotonicMs()
   const bytes = { stdoutBytes: 0, stderrBytes: 0 }
   let use: ResourceUse | null = null
@@ -169,7 +166,10 @@ async function runAttempts(run: Run): Promise<AttemptsMade> {
       options: spec.options,
       relay,
       ownsChildren: spec.transparent,
-      onStart: run.entry.onStart,
+      onStart: (pid) => {
+        entry.onStart(pid)
+        void ping((pings) => pings.start())
+      },
     })
     // Only now, while the job runs, is anything loaded that the end of the run needs.
     swept ??= prepareClose(spec.home, run.runId, hurry)
@@ -181,7 +181,9 @@ async function runAttempts(run: Run): Promise<AttemptsMade> {
     const again = outcome.status === 'error' && attempt <= spec.options.retries && relay.interruptedBy === null
     if (again) {
       const { reason, exitCode, signal } = outcome
-      record.noteAttempt(attempt, { reason, exit_code: exitCode, signal, duration_ms: last.durationMs })
+      const end = { reason, exit_code: exitCode, signal, duration_ms: last.durationMs }
+      record.noteAttempt(attempt, end)
+      void ping((pings) => pings.retry(attempt, end, record.output))
       await relay.sleep(retryDelayMs(attempt, spec.options.retryDelayMs, Math.random))
     }
     if (!again || relay.interruptedBy !== null) {
@@ -225,20 +227,7 @@ function openOutlets({ spec, record, output }: Run, attempt: number): Pick<Attem
   return { stdout: outlet('stdout'), stderr: outlet('stderr') }
 }
 
-async function replay(record: RunRecord, attempts: number, output: Output): Promise<void> {
-  for (let attempt = 1; attempt <= attempts; attempt++) {
-    for (const name of ['stdout', 'stderr'] as const) {
-      for (const chunk of record.replay(attempt, name)) {
-        output[name].write(chunk, UNSTOPPABLE)
-        await output[name].flush()
-      }
-    }
-  }
-}
-
-const UNSTOPPABLE = { pause: () => undefined, resume: () => undefined }
-
-async function skip(spec: JobSpec, runId: string, runningRunId: string): Promise<RunResult> {
+async function skip(spec: JobSpec, runId: string, runningRunId: string, ping: Ping): Promise<RunResult> {
   const time = toLocalIso(new Date(), 'milliseconds')
   const result = notRun(spec, runId, spec.options.skipExitCode)
   const { publish } = await import('../record/publish.ts')
@@ -247,6 +236,8 @@ async function skip(spec: JobSpec, runId: string, runningRunId: string): Promise
     return result
   } catch (error) {
     return { ...result, problems: [`the skipped run could not be recorded: ${messageOf(error)}`] }
+  } finally {
+    await ping((pings) => pings.skip(runningRunId))
   }
 }
 

@@ -2,6 +2,7 @@ import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
+import type { LoggedSpool } from '../record/logged-output.ts'
 import { redactorFor, type Redactor } from '../record/redact.ts'
 import { HEARTBEAT_MS, Spool } from '../record/spool.ts'
 import {
@@ -60,6 +61,12 @@ export class RunRecord {
     return this.#spool?.directory ?? null
   }
 
+  /** Where the output is until it is discarded. */
+  get output(): LoggedSpool | null {
+    const { directory, redactor } = this
+    return directory === null ? null : { directory, redactor, maxBytes: this.#spec.options.maxOutputBytes }
+  }
+
   openStream(attempt: number, name: StreamName): SpooledStream | null {
     const stream = this.#spool?.openStream(attempt, name) ?? null
     if (stream !== null) this.#streams.push(stream)
@@ -111,10 +118,8 @@ export class RunRecord {
     if (failed !== undefined) this.problems.push(`some output could not be kept: ${messageOf(failed.error)}`)
     try {
       const { closeRun } = await import('../record/close-run.ts')
-      const { directory } = this
-      const maxBytes = this.#spec.options.maxOutputBytes
-      const spool = directory === null ? null : { directory, maxBytes, redactor: this.redactor }
-      this.problems.push(...this.redactor.problems, ...(await closeRun(this.#spec.home, event, { spool, hurry })))
+      const closed = closeRun(this.#spec.home, event, { spool: this.output, hurry })
+      this.problems.push(...this.redactor.problems, ...(await closed))
     } catch (error) {
       this.problems.push(`the end could not be recorded: ${messageOf(error)}`)
     }

@@ -1,7 +1,8 @@
 import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
 import type { RunFinished } from './event.ts'
-import { appendRunEntry, type LoggedSpool } from './execution-log.ts'
+import { appendRunEntry } from './execution-log.ts'
+import type { LoggedSpool } from './logged-output.ts'
 import { publish, type PublishOptions } from './publish.ts'
 
 export interface Closing extends PublishOptions {

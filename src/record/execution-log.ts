@@ -8,18 +8,9 @@ import { toWholeSeconds } from '../platform/clock.ts'
 import { withFileLock } from '../platform/file-lock.ts'
 import type { Delivery, RunFinished } from './event.ts'
 import { describeDuration, describeEnd, quoteCommand } from './outcome-text.ts'
-import type { Cut, Redactor } from './redact.ts'
-import { redactedPieces, type KeptPart } from './redacted-output.ts'
+import { bytesOf, lengthOfPieces, loggedStream, printedBytes, type LoggedSpool, type Piece } from './logged-output.ts'
 import { readAttemptEnd, type AttemptEnd } from './spool.ts'
-import {
-  keptOutput,
-  lengthOf,
-  omissionLine,
-  readExtent,
-  type Extent,
-  type KeptOutput,
-  type StreamName,
-} from './spooled-stream.ts'
+import type { StreamName } from './spooled-stream.ts'
 
 /** A log is closed at this size, give or take the entries of runs that end at the same moment … */
 export const LOG_MAX_BYTES: number = 10 * 1024 * 1024
@@ -39,16 +30,6 @@ export function logPaths(home: Home, job: string): string[] {
   const closed = Array.from({ length: LOGS_KEPT }, (_, index) => `${open}.${LOGS_KEPT - index}`)
   return [...closed, open].filter((path) => fs.existsSync(path))
 }
-
-/** Where a run's output is, and what must not get into the log. */
-export interface LoggedSpool {
-  readonly directory: string
-  readonly maxBytes: number
-  readonly redactor: Redactor
-}
-
-/** A piece of an entry: text, or output that stays in its files until it is copied. */
-type Piece = string | KeptPart
 
 /** Appends a run's entry, its output taken from the spool. */
 export async function appendRunEntry(home: Home, event: RunFinished, spool: LoggedSpool | null): Promise<void> {
@@ -93,32 +74,8 @@ function attemptMark(
 }
 
 function section(event: RunFinished, spool: LoggedSpool | null, attempt: number, name: StreamName): Piece[] {
-  const printed = event.attempts > 1 ? 0 : name === 'stdout' ? event.stdout_bytes : event.stderr_bytes
-  const kept = spool === null ? NOTHING : keptOutput(spool.directory, attempt, name, spool.maxBytes)
-  const head = lengthOf(kept.head)
-  const tail = lengthOf(kept.tail)
-  // More was printed than the spool holds when the limit is 0 or the disk was full.
-  const total = Math.max(printed, kept.totalBytes)
-  const omitted = total - head - tail
-  const size = omitted === 0 ? `${total} bytes` : `${total} bytes: first ${head} and last ${tail} kept`
-  const part = (extents: readonly Extent[], cut: Cut): Piece[] =>
-    spool === null || extents.length === 0 ? [] : [{ extents, redactor: spool.redactor, cut }]
-  return [
-    `--- ${name.toUpperCase()} (${size}) ---\n`,
-    ...part(kept.head, { before: false, after: omitted > 0 }),
-    ...(endsLine(kept.head) ? [] : ['\n']),
-    ...(omitted === 0 ? [] : [omissionLine(omitted)]),
-    ...part(kept.tail, { before: true, after: false }),
-    ...(endsLine(kept.tail) ? [] : ['\n']),
-  ]
-}
-
-const NOTHING: KeptOutput = { totalBytes: 0, omittedBytes: 0, head: [], tail: [] }
-
-function endsLine(extents: readonly Extent[]): boolean {
-  const last = extents.filter((extent) => extent.length > 0).at(-1)
-  if (last === undefined) return true
-  return readExtent({ ...last, start: last.start + last.length - 1, length: 1 })[0] === 0x0a
+  const { size, pieces } = loggedStream(spool, attempt, name, printedBytes(event, name))
+  return [`--- ${name.toUpperCase()} (${size}) ---\n`, ...pieces]
 }
 
 /**
@@ -128,10 +85,7 @@ function endsLine(extents: readonly Extent[]): boolean {
  */
 async function append(home: Home, job: string, pieces: readonly Piece[]): Promise<void> {
   const path = logPath(home, job)
-  const length = pieces.reduce(
-    (sum, piece) => sum + (typeof piece === 'string' ? Buffer.byteLength(piece) : lengthOf(piece.extents)),
-    0,
-  )
+  const length = lengthOfPieces(pieces)
   const size = fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
   if (size > 0 && size + length > LOG_MAX_BYTES) await rotate(path, size)
   if (length > LOG_MAX_BYTES) return appendAsOwnFile(path, pieces)
@@ -184,11 +138,6 @@ async function appendAsOwnFile(path: string, pieces: readonly Piece[]): Promise<
   } finally {
     fs.rmSync(temporary, { force: true })
   }
-}
-
-function* bytesOf(piece: Piece): Generator<Buffer> {
-  if (typeof piece === 'string') yield Buffer.from(piece)
-  else yield* redactedPieces(piece)
 }
 
 /** Quoted only where it would not read as one word. */
