@@ -1,39 +1,53 @@
 import type { Home } from '../config/base-directory.ts'
 import { readConfigFile } from '../config/config-file.ts'
-import { resolveRunOptions } from '../config/resolve-run-options.ts'
+import { optionsInFile } from '../config/resolve-run-options.ts'
 import { scheduleOf } from '../job/run-event.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import { newRunId } from '../platform/run-id.ts'
 import type { JobSchedule, ScheduleSet } from '../record/event.ts'
+import { publishAll } from '../record/publish.ts'
+import { readSummary } from '../record/read-records.ts'
 import { EMPTY_ENTRY } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
 
-export interface ConfigSchedules {
+interface ConfigSchedules {
   readonly events: readonly ScheduleSet[]
+  /** What is wrong in the file; one line each. */
   readonly warnings: readonly string[]
 }
 
 /**
- * What cronwrap.json says of when its jobs are due, where that is news: a job that was never run
- * can be missed too. What the runs say is not overruled by what stood in the file before.
+ * Takes up what cronwrap.json says of when its jobs are due: a job that was never run can be missed
+ * too. What the runs say is not overruled by what stood in the file before.
+ * @returns what is wrong in the file, one line each
+ * @throws when it cannot be recorded
  */
-export function findConfigSchedules(home: Home, summary: Summary, now: Date): ConfigSchedules {
-  const warnings: string[] = []
-  const file = readConfigFile(home.config, warnings)
-  const named = [...file.jobs].filter(([, settings]) => settings.has('schedule')).map(([job]) => job)
-  const forgotten = [...summary].filter(([, entry]) => entry.schedule_in_config !== null).map(([job]) => job)
-  const events = [...new Set([...named, ...forgotten])].flatMap((job): ScheduleSet[] => {
-    const said = named.includes(job) ? scheduleInConfig(home, job) : null
-    const known = (summary.get(job) ?? EMPTY_ENTRY).schedule_in_config
-    if (isEqual(said, known)) return []
-    const time = toLocalIso(now, 'milliseconds')
-    return [{ type: 'schedule.set', id: newRunId(), time, job, schedule: said, source: 'config' }]
-  })
-  return { events, warnings }
+export async function takeUpConfigSchedules(home: Home, now: Date): Promise<readonly string[]> {
+  const { events, warnings } = findConfigSchedules(home, readSummary(home), now)
+  if (events.length > 0) await publishAll(home, events, { now: () => now })
+  return warnings
 }
 
-function scheduleInConfig(home: Home, job: string): JobSchedule | null {
-  return scheduleOf(resolveRunOptions(new Map([['job', job]]), [], {}, home).options)
+function findConfigSchedules(home: Home, summary: Summary, now: Date): ConfigSchedules {
+  const warnings: string[] = []
+  const file = readConfigFile(home.config, warnings)
+  warnings.push(...optionsInFile(file, null).warnings)
+  const said = new Map<string, JobSchedule | null>()
+  for (const [job, settings] of file.jobs) {
+    const inFile = optionsInFile(file, job)
+    warnings.push(...inFile.warnings)
+    if (settings.has('schedule')) said.set(job, scheduleOf(inFile.options))
+  }
+  const forgotten = [...summary].filter(([, entry]) => entry.schedule_in_config !== null).map(([job]) => job)
+  const events = [...new Set([...said.keys(), ...forgotten])].flatMap((job): ScheduleSet[] => {
+    const schedule = said.get(job) ?? null
+    const known = summary.get(job) ?? EMPTY_ENTRY
+    const isLost = schedule !== null && known.schedule === null
+    if (isEqual(schedule, known.schedule_in_config) && !isLost) return []
+    const time = toLocalIso(now, 'milliseconds')
+    return [{ type: 'schedule.set', id: newRunId(), time, job, schedule, source: 'config' }]
+  })
+  return { events, warnings: [...new Set(warnings)] }
 }
 
 function isEqual(a: JobSchedule | null, b: JobSchedule | null): boolean {

@@ -36,7 +36,7 @@ export function formatPluginOutput(result: CheckReport, job: string | null): Plu
       ? allWell(result, job)
       : more.length === 0
         ? first
-        : `${lines.length} problems: ${headline(alerts, lines)}`
+        : `${lines.length} problems: ${headline(alerts, problems)}`
   const head = `CRONWRAP ${state} - ${told} | ${performanceData(result, alerts, job)}`
   return { state, text: [head, ...(lines.length > 1 ? lines : [])].join('\n') }
 }
@@ -56,16 +56,20 @@ function stateOf(alerts: readonly Alert[], problems: readonly Problem[]): Plugin
 }
 
 function allWell({ summary, running }: CheckReport, job: string | null): string {
+  if (job === null && summary.size === 0) return 'no job is on record yet'
   if (job === null) return `${summary.size} ${summary.size === 1 ? 'job is' : 'jobs are'} well`
   const last = summary.get(job)?.last_run ?? null
   if (last !== null) return `${job} is well, the last run began ${last}`
   return running.includes(job) ? `${job} runs for the first time` : `${job} is well and has not run yet`
 }
 
-/** The jobs, worst first, as many as fit in a line. */
-function headline(alerts: readonly Alert[], lines: readonly string[]): string {
-  const jobs = [...new Set(alerts.map(({ job_id }) => job_id))]
-  return jobs.length === 0 ? (lines[0] ?? '') : jobs.slice(0, 5).join(', ') + (jobs.length > 5 ? ', …' : '')
+/** Whose they are, as many as fit in a line. */
+function headline(alerts: readonly Alert[], problems: readonly Problem[]): string {
+  const counts = new Map<string, number>()
+  for (const job of [...alerts.map(({ job_id }) => job_id), ...problems.map((problem) => problem.job ?? 'cronwrap')])
+    counts.set(job, (counts.get(job) ?? 0) + 1)
+  const names = [...counts].map(([job, count]) => (count === 1 ? job : `${job} (${count})`))
+  return names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '')
 }
 
 function describeAlert({ job_id, message, last_error, acknowledged }: Alert): string {
@@ -86,7 +90,7 @@ function performanceData({ summary, running }: CheckReport, alerts: readonly Ale
   const entry = job === null ? undefined : summary.get(job)
   const values =
     job === null
-      ? ofAllJobs(summary.size, running, alerts)
+      ? ofAllJobs(summary, running, alerts)
       : ofOneJob(
           entry,
           running.filter((name) => name === job),
@@ -94,17 +98,19 @@ function performanceData({ summary, running }: CheckReport, alerts: readonly Ale
   return values.map(([label, value]) => `${label}=${value}`).join(' ')
 }
 
-function ofAllJobs(jobs: number, running: readonly string[], alerts: readonly Alert[]): [string, string][] {
+function ofAllJobs(summary: Summary, running: readonly string[], alerts: readonly Alert[]): [string, string][] {
+  const waiting = [...summary.values()].reduce((sum, { notifications }) => sum + notifications.length, 0)
   const jobsWith = (...kinds: readonly string[]): string =>
     String(new Set(alerts.filter(({ kind }) => kinds.includes(kind)).map(({ job_id }) => job_id)).size)
   return [
-    ['jobs', String(jobs)],
+    ['jobs', String(summary.size)],
     ['running', String(running.length)],
     ['failing', jobsWith('consecutive_failures')],
     ['missed', jobsWith('missed')],
     ['slow', jobsWith('slow')],
     ['undelivered', jobsWith('undelivered', 'delivery_failed')],
     ['unnotified', jobsWith('notification_failed')],
+    ['waiting', String(waiting)],
   ]
 }
 

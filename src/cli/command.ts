@@ -22,8 +22,8 @@ export interface Command {
   readonly examples: readonly string[]
   /** Least and most words after the name. */
   readonly positionals: readonly [number, number]
-  /** What it exits with when it could not do its work; by default what the error says. */
-  readonly failureCode?: number
+  /** Tells of an error in its own way. @returns the exit code */
+  readonly fail?: (error: unknown) => number
   /** @returns the exit code */
   readonly run: (input: CommandInput) => Promise<number>
 }

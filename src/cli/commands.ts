@@ -6,6 +6,7 @@ import { alertsCommand } from './commands/alerts.ts'
 import { checkCommand } from './commands/check.ts'
 import { deliveryCommand } from './commands/delivery.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { forgetCommand } from './commands/forget.ts'
 import { logsCommand } from './commands/logs.ts'
 import { notifyCommand } from './commands/notify.ts'
 import { metricsCommand } from './commands/metrics.ts'
@@ -32,6 +33,7 @@ const COMMANDS: readonly Command[] = [
   summaryCommand,
   metricsCommand,
   repairCommand,
+  forgetCommand,
   stateCommand,
   scheduleCommand,
   doctorCommand,
@@ -49,8 +51,9 @@ export async function runSubcommand(name: string, words: readonly string[]): Pro
   try {
     return await dispatch(name, words)
   } catch (error) {
-    const code = reportError(error, { json: words.includes('--json') })
-    return COMMANDS.find((each) => each.name === name)?.failureCode ?? code
+    const fail = COMMANDS.find((each) => each.name === name)?.fail
+    const json = words.includes('--json')
+    return fail === undefined || json ? reportError(error, { json }) : fail(error)
   }
 }
 

@@ -12,6 +12,7 @@ export const COMMAND_NAMES: readonly string[] = [
   'record',
   'metrics',
   'repair',
+  'forget',
   'state',
   'schedule',
   'doctor',

@@ -265,7 +265,7 @@ export const RUN_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map([
     option({
       key: 'slowAfterMs',
       placeholder: '<duration>',
-      description: 'A run that takes longer is slow (3 times the longest of the last 20, at least 5m; 0: never)',
+      description: 'A run that goes on for longer is slow (3 times the longest of the last 20, at least 5m; 0: never)',
       fallback: null,
       parse: parseDuration,
     }),

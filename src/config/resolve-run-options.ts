@@ -48,6 +48,16 @@ export function resolveRunOptions(
   return { job, options: { ...DEFAULT_RUN_OPTIONS, ...Object.fromEntries(values) }, warnings, hasFollowUp }
 }
 
+/** What cronwrap.json alone says of a job; null asks for the defaults. What is wrong there is one warning each. */
+export function optionsInFile(file: ConfigFile, job: string | null): Pick<Resolved, 'options' | 'warnings'> {
+  const warnings: string[] = []
+  const values = new Map<string, unknown>()
+  for (const settings of [file.defaults, (job === null ? undefined : file.jobs.get(job)) ?? new Map()] as Settings[]) {
+    for (const [name, { value, where }] of settings) tryToSet(values, name, value, where, warnings)
+  }
+  return { options: { ...DEFAULT_RUN_OPTIONS, ...Object.fromEntries(values) }, warnings }
+}
+
 function resolveJob(
   flag: string | undefined,
   command: readonly string[],

@@ -45,7 +45,7 @@ export interface RunOptions {
   readonly tz: string | null
   /** How late a run may begin before it is missed. */
   readonly graceMs: number
-  /** A run that takes longer is slow; null: three times the longest of the last 20, at least five minutes. */
+  /** A run that goes on for longer is slow; null: three times the longest of the last 20, at least five minutes. */
   readonly slowAfterMs: number | null
   /** Where a monitoring server hears of the start and the end; null is nowhere. */
   readonly ping: string | null

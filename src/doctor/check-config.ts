@@ -1,4 +1,5 @@
 import type { Home } from '../config/base-directory.ts'
+import { readConfigFile } from '../config/config-file.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
 import { readMetricsConfig } from '../metrics/metrics-config.ts'
 import { readNotifyConfig } from '../notify/notify-config.ts'
@@ -6,8 +7,9 @@ import type { Finding } from './finding.ts'
 
 /** What each run would warn of: a setting that is misspelt or cannot be used, in cronwrap.json or the environment. */
 export function checkConfig(home: Home, jobs: readonly string[], env: NodeJS.ProcessEnv): Finding[] {
-  const names = jobs.length === 0 ? ['job'] : jobs
-  const warnings = names.flatMap((job) => resolveRunOptions(new Map([['job', job]]), [], env, home).warnings)
+  const inFile = [...readConfigFile(home.config, []).jobs.keys()]
+  const names = jobs.length + inFile.length === 0 ? ['job'] : new Set([...jobs, ...inFile])
+  const warnings = [...names].flatMap((job) => resolveRunOptions(new Map([['job', job]]), [], env, home).warnings)
   const { problems } = readMetricsConfig(home)
   const unusable = readNotifyConfig(home.config).problems
   return [

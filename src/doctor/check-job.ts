@@ -8,6 +8,8 @@ import { deriveAlerts, isUndelivered, type AlertKind } from '../record/alerts.ts
 import type { RunFinished } from '../record/event.ts'
 import { describeEnd } from '../record/outcome-text.ts'
 import type { SummaryEntry } from '../record/summary-entry.ts'
+import { messageOf } from '../errors.ts'
+import { readTimetable } from '../schedule/timetable.ts'
 import type { Finding } from './finding.ts'
 
 /** What is known of one job, here and at OpenClaw. */
@@ -74,13 +76,22 @@ function checkRuns({ job, entry, isRunning, isInCrontab }: JobFacts): Told[] {
 
 /** What only alerts know of; the others are told with more words below and above. */
 const ALERTS_TOLD: Partial<Record<AlertKind, readonly [Finding['severity'], means: string, next: string]>> = {
-  missed: ['error', 'cron did not start it, or the line fails before cronwrap starts', 'cronwrap schedule'],
+  missed: [
+    'error',
+    'its scheduler did not start it, or its line fails before cronwrap starts',
+    'cronwrap schedule import --dry-run',
+  ],
   slow: ['warning', 'it may hang', 'cronwrap logs -f'],
   notification_failed: ['error', 'nobody hears of its alerts there', 'cronwrap notify test'],
 }
 
 function checkAlerts({ job, entry, now }: JobFacts): Told[] {
   if (entry === null) return []
+  const unusable = whyUnusable(entry)
+  if (unusable !== null)
+    return [
+      ['schedule-unusable', 'warning', unusable, 'nobody notices when it is missed', 'say it anew: --schedule, --tz'],
+    ]
   return deriveAlerts(new Map([[job, entry]]), now).flatMap(({ kind, message, last_error }): Told[] => {
     const told = ALERTS_TOLD[kind]
     if (told === undefined) return []
@@ -88,6 +99,15 @@ function checkAlerts({ job, entry, now }: JobFacts): Told[] {
     const seen = last_error === null ? message : `${message}: ${last_error}`
     return [[kind.replace('_', '-'), severity, seen, means, next.replace(/^cronwrap logs/, `cronwrap logs ${job}`)]]
   })
+}
+
+function whyUnusable({ schedule }: SummaryEntry): string | null {
+  try {
+    if (schedule !== null) readTimetable(schedule)
+    return null
+  } catch (error) {
+    return messageOf(error)
+  }
 }
 
 function checkDelivery({ job, entry, openclaw, now }: JobFacts): Told[] {

@@ -1,15 +1,16 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { errnoOf } from '../errors.ts'
 import { monotonicMs, schedule } from '../platform/clock.ts'
-import { cancellableLookup } from '../platform/lookup.ts'
+import { httpPost, type PostAnswer } from '../platform/http-post.ts'
 import { retryDelayMs } from './retry.ts'
 
 /** Long enough for a lost packet to be sent three times, short enough for a second try within the usual budget. */
 const TRY_MS = 5_000
-/** After which another name server is asked. */
-const NAME_SERVER_MS = 1_500
 const FIRST_WAIT_MS = 500
 const MAX_WAIT_MS = 60_000
+
+/** Enough to read the answer by. */
+const ANSWER_BYTES = 100
+const HEADERS = { 'content-type': 'text/plain' }
 
 export interface PingRequest {
   readonly url: URL
@@ -66,50 +67,26 @@ export async function sendPing(request: PingRequest): Promise<PingAnswer> {
 async function tryOnce({ url, body, signal }: PingRequest): Promise<Tried> {
   const tooLate = AbortSignal.timeout(TRY_MS)
   try {
-    return judge(url, await post(url, body, AbortSignal.any([signal, tooLate])))
+    return judge(
+      url,
+      await httpPost({
+        url,
+        headers: HEADERS,
+        body,
+        signal: AbortSignal.any([signal, tooLate]),
+        maxBytes: ANSWER_BYTES,
+      }),
+    )
   } catch (error) {
     if (tooLate.aborted) return { answer: notDelivered(url, 'did not answer in time'), retryAfterMs: 0 }
     return { answer: notDelivered(url, `cannot be reached (${errnoOf(error) ?? 'unknown error'})`), retryAfterMs: 0 }
   }
 }
 
-interface Response {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  /** Enough to read the answer by; a page may have no end. */
-  readonly beginning: string
-}
-
-/**
- * Not with fetch: in each run its first call takes 100 ms and 40 MB more than this. A redirect is not followed: it may
- * lead to a login page that answers 200, or to another host, which must not get the output.
- */
-function post(url: URL, body: Buffer, signal: AbortSignal): Promise<Response> {
-  // import() of one of Node's own modules would load the machinery of ES modules for it.
-  const { Resolver } = process.getBuiltinModule('node:dns')
-  const { request } = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http')
-  const headers = { 'content-type': 'text/plain', 'user-agent': `cronwrap/${CRONWRAP_VERSION}` }
-  return new Promise((resolve, reject) => {
-    const lookup = cancellableLookup(new Resolver({ timeout: NAME_SERVER_MS, tries: 2 }), signal)
-    const outgoing = request(url, { method: 'POST', headers, lookup, signal }, (response) => {
-      const answer = (beginning: string): void => {
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, beginning })
-        // Read to its end, a short answer leaves the connection to the next ping.
-        response.resume()
-      }
-      response.once('data', (chunk: Buffer) => answer(chunk.toString('latin1', 0, 100)))
-      response.once('end', () => answer(''))
-      response.on('error', reject)
-    })
-    outgoing.on('error', reject)
-    outgoing.end(body)
-  })
-}
-
-function judge(url: URL, { status, headers, beginning }: Response): Tried {
+function judge(url: URL, { status, headers, beginning }: PostAnswer): Tried {
   if (status >= 200 && status < 300) {
     // healthchecks.io says so with status 200.
-    const refused = /^OK \(([a-z ]+)\)/.exec(beginning)?.[1]
+    const refused = /^OK \(([a-z ]+)\)/.exec(beginning.toString('latin1'))?.[1]
     if (refused !== undefined) return { answer: notDelivered(url, `answered "${refused}"`), retryAfterMs: null }
     const limit = String(headers['ping-body-limit'])
     return {

@@ -28,18 +28,19 @@ export function readMetrics(home: Home, now: Date): string {
  *
  * Several may do so at once, and no lock says who is last: one that read before a run ended could replace what the
  * other wrote after it. So each looks once more at the journal after it has written, and writes again if it has grown.
- * @throws CronwrapError `CANNOT_RECORD`
+ * @throws CronwrapError `CANNOT_RECORD`; an errno error where the record cannot be read
  */
 export function writeMetrics(home: Home, path: string, now: Date): void {
   const mode = modeOf(path)
-  try {
-    for (let writes = 0; writes < MOST_WRITES; writes++) {
-      const { summary, end } = readProjection(home)
-      replaceFile(path, describe(home, summary, now), { mode })
-      if (!hasGrown(home, end)) break
+  for (let writes = 0; writes < MOST_WRITES; writes++) {
+    const { summary, end } = readProjection(home)
+    const text = describe(home, summary, now)
+    try {
+      replaceFile(path, text, { mode })
+    } catch (error) {
+      throw cannotWrite(path, messageOf(error), error)
     }
-  } catch (error) {
-    throw cannotWrite(path, messageOf(error), error)
+    if (!hasGrown(home, end)) break
   }
   tidy(path, now)
 }

@@ -3,6 +3,8 @@ import type { Alert } from '../record/alerts.ts'
 import type { NotificationDecided, NotificationStep, ToldAlert } from '../record/notification-event.ts'
 import { isNews } from '../record/fold-notification.ts'
 import type { ToldStep } from '../record/pending-notification.ts'
+import { describeDuration, describeEnd } from '../record/outcome-text.ts'
+import type { SummaryEntry } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
 import type { NotifyConfig } from './notify-config.ts'
 
@@ -18,13 +20,14 @@ export function decideNotifications(
   now: Date,
 ): NotificationDecided[] {
   const decided: NotificationDecided[] = []
-  for (const [job, { told, failing_targets: failing }] of summary) {
+  for (const [job, entry] of summary) {
+    const { told, failing_targets: failing } = entry
     const open = alerts.filter((alert) => alert.job_id === job)
     const kinds = new Set([...open.map(({ kind }) => kind), ...told.map(({ kind }) => kind)])
     for (const kind of kinds) {
       const alert = open.find((each) => each.kind === kind)
       const last = told.find((each) => each.kind === kind)
-      const step = nextStep(alert, last, config.cooldownMs, now)
+      const step = alert === undefined ? recovery(entry, last) : nextStep(alert, last, config.cooldownMs, now)
       if (step === null || !isNews(told, step)) continue
       // A channel does not hear of its own trouble.
       const deaf = kind === 'notification_failed' ? failing.map(({ target }) => target) : []
@@ -42,11 +45,9 @@ interface Step {
   readonly alert: ToldAlert
 }
 
-function nextStep(alert: Alert | undefined, last: ToldStep | undefined, cooldownMs: number, now: Date): Step | null {
-  if (alert === undefined) return last === undefined || last.step === 'recovered' ? null : recovery(last)
-  if (alert.acknowledged) return null
+function nextStep(alert: Alert, last: ToldStep | undefined, cooldownMs: number, now: Date): Step | null {
   const cools = last !== undefined && now.getTime() - Date.parse(last.time) < cooldownMs
-  if (cools) return null
+  if (alert.acknowledged || cools) return null
   const { kind, since, message, last_error, run_id, count } = alert
   const told = { kind, since, message, last_error, run_id, count }
   const level = levelOf(count)
@@ -55,9 +56,33 @@ function nextStep(alert: Alert | undefined, last: ToldStep | undefined, cooldown
   return level > last.level ? { step: 'grown', level, alert: told } : null
 }
 
-function recovery({ kind, since, level }: ToldStep): Step {
-  const alert = { kind, since, message: 'is well again', last_error: null, run_id: null, count: 0 }
+function recovery(entry: SummaryEntry, last: ToldStep | undefined): Step | null {
+  if (last === undefined || last.step === 'recovered') return null
+  const { kind, since, level } = last
+  const run_id = endedSince(entry, since) ? entry.last_run_id : null
+  const alert = { kind, since, message: howItEnded(entry, last), last_error: null, run_id, count: 0 }
   return { step: 'recovered', level, alert }
+}
+
+/** What follows the name of the job. */
+function howItEnded(entry: SummaryEntry, { kind, since }: ToldStep): string {
+  const { last_reason: reason, last_exit_code: exit_code, last_signal: signal, last_delivery: delivery } = entry
+  if (kind === 'notification_failed') return 'reaches its targets again'
+  if (kind === 'delivery_failed' || kind === 'undelivered')
+    return delivery === null ? 'owes no message any more' : `has a delivery again: ${delivery.status}`
+  if (reason === null || !endedSince(entry, since)) return kind === 'missed' ? 'is not due any more' : 'is well again'
+  const end = `${describeEnd({ reason, exit_code, signal })} after ${describeDuration(entry.last_duration_ms)}`
+  return `${ENDED[kind] ?? 'is well again'}: ${end}`
+}
+
+const ENDED: Record<string, string> = {
+  consecutive_failures: 'succeeds again',
+  missed: 'runs again',
+  slow: 'has ended',
+}
+
+function endedSince({ last_finished: finished }: SummaryEntry, since: string): boolean {
+  return finished !== null && Date.parse(finished) >= Date.parse(since)
 }
 
 /** The largest of 1, 3, 10, 30, 100, … that has been reached. */

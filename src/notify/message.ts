@@ -47,7 +47,7 @@ export function messageOfStep(home: Home, { id, job, step, alert, time }: ToldSt
   const lines = [
     ...(alert.last_error === null ? [] : [`last error: ${printable(alert.last_error)}`]),
     `since ${alert.since} on ${host}`,
-    `look: ${look}`,
+    ...(step === 'test' ? [] : [`look: ${look}`]),
   ]
   return {
     id,
@@ -68,18 +68,9 @@ export function messageOfStep(home: Home, { id, job, step, alert, time }: ToldSt
   }
 }
 
-const WHAT: Record<string, string> = {
-  consecutive_failures: 'succeeds again',
-  missed: 'runs again',
-  delivery_failed: 'delivers again',
-  undelivered: 'has delivered',
-  slow: 'has ended',
-  notification_failed: 'reaches its targets again',
-}
-
-function titleOf(job: string, step: ToldStepOfJob['step'], { kind, message }: ToldAlert): string {
+function titleOf(job: string, step: ToldStepOfJob['step'], { message }: ToldAlert): string {
   if (step === 'test') return `${job}: ${message}`
-  if (step === 'recovered') return `${job} ${WHAT[kind] ?? 'is well again'}`
+  if (step === 'recovered') return `${job} ${printable(message)}`
   return `${job}: ${printable(message)}`
 }
 

@@ -4,7 +4,7 @@ import { httpUrl } from '../config/option-value.ts'
 import { messageOf } from '../errors.ts'
 import { parseDuration } from '../platform/duration.ts'
 import { isListOf, isObject, isText } from '../platform/field.ts'
-import { isTemplate, type WebhookTemplate } from './webhook-template.ts'
+import { isTemplate, TEMPLATES, type WebhookTemplate } from './webhook-template.ts'
 
 /** Where notifications go. */
 export type Target = { readonly name: string } & (
@@ -164,13 +164,13 @@ function readTarget(name: string, raw: unknown): Target {
         account: optional(raw, 'account'),
       }
     case 'mail':
-      return { name, type, to: requiredList(raw, 'to'), from: optional(raw, 'from') }
+      return { name, type, to: addresses(raw), from: optional(raw, 'from') }
   }
 }
 
 function readWebhook(name: string, raw: Record<string, unknown>): Target {
   const template = optional(raw, 'template') ?? 'json'
-  if (!isTemplate(template)) throw new Error(`there is no template "${template}"`)
+  if (!isTemplate(template)) throw new Error(`there is no template "${template}"; there are ${TEMPLATES.join(', ')}`)
   const headers = raw['headers'] ?? {}
   if (!isObject(headers) || !Object.values(headers).every(isText)) throw new Error('headers is not an object of texts')
   const chatId = optional(raw, 'chat_id')
@@ -189,7 +189,12 @@ function readWebhook(name: string, raw: Record<string, unknown>): Target {
 /** `url_file` names a file that holds the URL, and nobody else can read, say. */
 function fromFile(raw: Record<string, unknown>, key: string): string | null {
   const path = optional(raw, `${key}_file`)
-  return path === null ? null : fs.readFileSync(path, 'utf8').trim()
+  if (path === null) return null
+  try {
+    return fs.readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw new Error(`its ${key}_file cannot be read: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 function required(raw: Record<string, unknown>, key: string): string {
@@ -202,9 +207,16 @@ function required(raw: Record<string, unknown>, key: string): string {
 function optional(raw: Record<string, unknown>, key: string): string | null {
   const value = raw[key]
   if (value === undefined || value === '') return null
-  if (typeof value === 'string') return value
+  if (typeof value === 'string' && !/[\r\n]/.test(value)) return value
   if (Number.isSafeInteger(value)) return JSON.stringify(value)
-  throw new Error(`"${key}" is not a text`)
+  throw new Error(`"${key}" is not a text of one line`)
+}
+
+/** A line break would begin another header. */
+function addresses(raw: Record<string, unknown>): string[] {
+  const to = requiredList(raw, 'to')
+  if (to.some((address) => /[\r\n]/.test(address))) throw new Error('"to" holds a line break')
+  return to
 }
 
 function requiredList(raw: Record<string, unknown>, key: string): string[] {

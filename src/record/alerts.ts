@@ -142,7 +142,7 @@ function notificationFailed(job: string, entry: SummaryEntry): Alert | null {
     ...common(job, entry, 'notification_failed'),
     alert_time: first.last,
     message: `its notifications do not reach ${names}`,
-    last_error: first.error,
+    last_error: failing.map(({ target, error }) => (failing.length === 1 ? error : `${target}: ${error}`)).join('; '),
     since: first.since,
     run_id: null,
     count: Math.max(...failing.map(({ failures }) => failures)),

@@ -91,6 +91,11 @@ export interface Delivery extends EventBase {
   readonly error: string | null
 }
 
+/** The job is no more: nothing of it is known from here on. */
+export interface JobForgotten extends EventBase {
+  readonly type: 'job.forgotten'
+}
+
 /** When the job is due from now on; null: nobody knows any more. */
 export interface ScheduleSet extends EventBase {
   readonly type: 'schedule.set'
@@ -131,6 +136,7 @@ export type JobEvent =
   | RunSlow
   | Delivery
   | AlertAcknowledged
+  | JobForgotten
   | ScheduleSet
   | NotificationDecided
   | NotificationAttempt
@@ -192,6 +198,8 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
       )
     case 'alert.acknowledged':
       return isListOf(event['kinds'], isText)
+    case 'job.forgotten':
+      return true
     case 'run.missed':
       return (
         isNullOr(isTime, event['after']) &&

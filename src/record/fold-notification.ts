@@ -1,3 +1,4 @@
+import { toWholeSeconds } from '../platform/clock.ts'
 import type { NotificationAttempt, NotificationDecided, NotificationOutcome } from './notification-event.ts'
 import type { FailingTarget, PendingNotification, PendingTarget, ToldStep } from './pending-notification.ts'
 import type { SummaryEntry } from './summary-entry.ts'
@@ -85,8 +86,8 @@ function failingAfter(failing: readonly FailingTarget[], event: NotificationOutc
       target,
       failures: (before?.failures ?? 0) + (outcome === 'expired' ? 0 : 1),
       final: (before?.final ?? false) || outcome !== 'failed',
-      since: before?.since ?? time,
-      last: time,
+      since: before?.since ?? toWholeSeconds(time),
+      last: toWholeSeconds(time),
       error: error ?? before?.error ?? null,
     },
   ]

@@ -1,7 +1,7 @@
 import { toWholeSeconds } from '../platform/clock.ts'
 import { applyNotification } from './fold-notification.ts'
 import { applyMissed, applySchedule, applySlow, scheduleAfterRun } from './fold-schedule.ts'
-import type { AlertAcknowledged, Delivery, JobEvent, RunFinished } from './event.ts'
+import type { AlertAcknowledged, Delivery, JobEvent, JobForgotten, RunFinished } from './event.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
 import { EMPTY_ENTRY, REMEMBERED, type SummaryEntry } from './summary-entry.ts'
 import type { Summary } from './summary.ts'
@@ -23,12 +23,14 @@ export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
     const entry = next.get(event.job) ?? EMPTY_ENTRY
     const cursor = entry.cursor === null ? null : parsePosition(entry.cursor)
     if (cursor !== null && comparePositions(position, cursor) <= 0) continue
-    next.set(event.job, { ...applyEvent(entry, event), cursor: formatPosition(position) })
+    // Without its cursor: should what comes before this be folded again, this is too.
+    if (event.type === 'job.forgotten') next.delete(event.job)
+    else next.set(event.job, { ...applyEvent(entry, event), cursor: formatPosition(position) })
   }
   return next
 }
 
-function applyEvent(entry: SummaryEntry, event: JobEvent): SummaryEntry {
+function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>): SummaryEntry {
   switch (event.type) {
     case 'run.finished':
       return entry.recent_runs.some((run) => run.run_id === event.run_id) ? entry : applyRun(entry, event)

@@ -28,14 +28,14 @@ test('all is well, one thing is wrong, several are: a line for each, exit codes 
   expect(nothing).toMatchObject({ code: 3, stdout: `CRONWRAP UNKNOWN - nothing is on record in ${rig.home.base}\n` })
   await rig.run(['--job', 'good', '--', 'true'])
   const well = await rig.run(['check'])
-  const zeros = 'failing=0 missed=0 slow=0 undelivered=0 unnotified=0'
+  const zeros = 'failing=0 missed=0 slow=0 undelivered=0 unnotified=0 waiting=0'
   expect(well).toMatchObject({ code: 0, stdout: `CRONWRAP OK - 1 job is well | jobs=1 running=0 ${zeros}\n` })
   await rig.run(['--job', 'sent', '--', 'true'])
   await rig.run(['delivery', 'sent', 'm1', 'failed', '--error', 'a | b'])
   const warned = await rig.run(['check'])
   expect(warned.code).toBe(1)
   expect(warned.stdout).toMatch(
-    /^CRONWRAP WARNING - sent: the last delivery failed: a \xc2\xa6 b \| jobs=2 .*undelivered=1 unnotified=0\n$/,
+    /^CRONWRAP WARNING - sent: the last delivery failed: a \xc2\xa6 b \| jobs=2 .*undelivered=1 unnotified=0 waiting=0\n$/,
   )
   for (let run = 0; run < 3; run++) await rig.run(['--job', 'bad', '--', 'sh', '-c', 'echo no space >&2; exit 1'])
   const critical = await rig.run(['check'])
@@ -138,4 +138,65 @@ test('a run that goes on for far longer than those before it is slow; its end en
   for (const run of started) run.kill('SIGTERM')
   await Promise.all(started)
   expect(rig.alerts().filter(({ kind }) => kind === 'slow')).toEqual([])
+})
+
+test('settings in cronwrap.json that cannot be used are told, of jobs that never ran too', async () => {
+  await using rig = createRig()
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { timeout: 'never' },
+    jobs: {
+      b: { schedule: '0 9 * *' },
+      ok: { schedule: '@daily' },
+      z: { schedule: '@daily', tz: 'Mars/X', grace: '5x' },
+    },
+  })
+  const checked = await rig.run(['check'])
+  expect(checked.code).toBe(1)
+  for (const part of [
+    'defaults.timeout: "never" is not',
+    'jobs.b.schedule: "0 9 * *" is not a schedule',
+    'jobs.z.grace: "5x"',
+  ])
+    expect(checked.stdout.split(part)).toHaveLength(2)
+  expect(checked.stdout).toContain('z: the schedule "@daily" in Mars/X cannot be used: there is no such time zone')
+  const doctor = await rig.run(['doctor', '--json'])
+  expect(doctor.stdout).toContain('jobs.b.schedule')
+  expect(doctor.stdout).toContain('Mars/X cannot be used')
+})
+
+test('what may not be read is not nothing; misuse is said where plugins say it', async () => {
+  await using rig = createRig()
+  rig.write('base', 'a file')
+  expect(await rig.run(['check'])).toMatchObject({
+    code: 3,
+    stdout: expect.stringContaining('cannot be read: ENOTDIR') as string,
+  })
+  expect((await rig.run(['check', '--bogus'])).stdout).toMatch(/^CRONWRAP UNKNOWN - unknown option --bogus\n$/)
+  expect((await rig.run(['check', 'a', 'b'])).stdout).toMatch(/^CRONWRAP UNKNOWN - usage: cronwrap check \[job\]\n$/)
+})
+
+test('a job that is forgotten is gone from everything but its log, and begins anew', async () => {
+  await using rig = createRig()
+  for (let run = 0; run < 3; run++) await rig.run(['--job', 'old', '--schedule', '@daily', '--', 'false'])
+  await rig.run(['--job', 'other', '--', 'true'])
+  expect(rig.alerts()).toHaveLength(1)
+  expect(await rig.run(['forget', 'old'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
+  expect(Object.keys(rig.summary())).toEqual(['other'])
+  expect(rig.alerts()).toEqual([])
+  expect((await rig.run(['repair'])).stdout).toContain('now holds 1 job')
+  expect(rig.log('old')).toContain('=== END')
+  expect(await rig.run(['forget', 'old'])).toMatchObject({
+    code: 125,
+    stderr: expect.stringContaining('"old"') as string,
+  })
+  await rig.run(['--job', 'old', '--', 'false'])
+  expect(rig.summary()['old']).toMatchObject({ total_runs: 1, consecutive_errors: 1, schedule: null })
+  const going = rig.start(['--job', 'other', '--', 'sleep', '60'])
+  await until('it runs', () => rig.running().length === 1)
+  expect(await rig.run(['forget', 'other'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('other is running') as string,
+  })
+  going.kill('SIGTERM')
+  await going
 })

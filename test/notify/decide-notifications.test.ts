@@ -55,6 +55,15 @@ test.each([
   expect(scene.told).toEqual(told)
 })
 
+test('what is over says how', () => {
+  const scene = new Scene()
+  scene.runs('FFF')
+  scene.nowMs += MINUTE_MS
+  scene.add(runFinished('job', 99, { startedMs: scene.nowMs, durationMs: 812 }))
+  const [decided] = decideNotifications(scene.summary, [], CONFIG, new Date(scene.nowMs))
+  expect(decided?.alert).toMatchObject({ message: 'succeeds again: exit 0 after 812 ms', run_id: 'job-99' })
+})
+
 test('what somebody knows of does not grow, but its end is told', () => {
   const scene = new Scene()
   scene.runs('FFF')

@@ -97,7 +97,10 @@ test('notify test shows what came back; targets and what waits are listed', asyn
   const unknown = await rig.runWith(env, ['notify', 'test', 'goood'])
   expect(unknown).toMatchObject({ code: 125, stderr: expect.stringContaining('there is no target "goood"') as string })
   const list = await rig.runWith(env, ['notify'])
-  expect(list.stdout).toContain('hook (webhook)\n')
+  expect(list.stdout).toMatch(/^good \(command\)\n[^]*hook \(webhook\)\nnothing waits to be told\n$/)
+  rig.write('base/cronwrap.json', '{"notify": {"targets": }')
+  const broken = await rig.runWith(env, ['notify', 'test'])
+  expect(broken.stderr).toContain('cannot be used and is ignored')
   // A test is no fact.
   expect(rig.events()).toEqual([])
 })

@@ -42,7 +42,7 @@ function describeAlert(alert: Alert, log: string, now: Date): string {
     `${name}: ${alert.message}`,
     `  since ${alert.since} (${describeAge(alert.since, now)}), latest ${alert.alert_time}`,
     ...(alert.last_error === null ? [] : [`  last error: ${printable(alert.last_error)}`]),
-    ...(alert.run_id === null ? [] : [`  look: cronwrap logs ${alert.job_id} --run ${alert.run_id}`]),
+    `  look: ${alert.run_id === null ? `cronwrap status ${alert.job_id}` : `cronwrap logs ${alert.job_id} --run ${alert.run_id}`}`,
     `  log: ${log}`,
   ]
   return lines.join('\n')

@@ -9,8 +9,7 @@ import { unknownJob } from '../../record/record-delivery.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
 import { followUp } from '../follow-up.ts'
 import { print, printJson } from '../output.ts'
-
-const UNKNOWN = PLUGIN_STATES.indexOf('UNKNOWN')
+import { reportError } from '../report-error.ts'
 
 export const checkCommand: Command = {
   name: 'check',
@@ -22,17 +21,13 @@ export const checkCommand: Command = {
   ]),
   examples: ['cronwrap check', 'cronwrap check backup', 'cronwrap check --quiet   # each minute, from cron'],
   positionals: [0, 1],
-  failureCode: UNKNOWN,
-  async run(input) {
-    try {
-      return await report(input)
-    } catch (error) {
-      if (!(error instanceof CronwrapError) || input.flags.get('json') === 'true') throw error
-      // Who runs plugins reads stdout.
-      print(`CRONWRAP UNKNOWN - ${error.message}`)
-      return UNKNOWN
-    }
+  /** Who runs plugins reads stdout. */
+  fail(error) {
+    if (error instanceof CronwrapError) print(`CRONWRAP UNKNOWN - ${error.message}`)
+    else reportError(error, { json: false })
+    return PLUGIN_STATES.indexOf('UNKNOWN')
   },
+  run: report,
 }
 
 async function report({ home, flags, now, positionals: [name] }: CommandInput): Promise<number> {

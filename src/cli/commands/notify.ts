@@ -1,3 +1,4 @@
+import { readConfigFile } from '../../config/config-file.ts'
 import type { Home } from '../../config/base-directory.ts'
 import { CronwrapError } from '../../errors.ts'
 import { sampleMessage } from '../../notify/message.ts'
@@ -5,10 +6,13 @@ import { readNotifyConfig, type NotifyConfig, type Target } from '../../notify/n
 import { send } from '../../notify/send.ts'
 import { toLocalIso } from '../../platform/clock.ts'
 import { newRunId } from '../../platform/run-id.ts'
+import { deriveAlerts } from '../../record/alerts.ts'
 import { printable } from '../../record/outcome-text.ts'
+import type { FailingTarget } from '../../record/pending-notification.ts'
 import { readSummary, sweepBeforeReading } from '../../record/read-records.ts'
+import type { Summary } from '../../record/summary.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
-import { createColors, formatTable, print, printJson } from '../output.ts'
+import { count, createColors, formatTable, print, printJson } from '../output.ts'
 
 export const notifyCommand: Command = {
   name: 'notify',
@@ -20,7 +24,11 @@ export const notifyCommand: Command = {
   async run(input) {
     const { positionals, home } = input
     const config = readNotifyConfig(home.config)
-    for (const problem of config.problems) process.stderr.write(`cronwrap: ${problem}\n`)
+    const warnings: string[] = []
+    readConfigFile(home.config, warnings)
+    const isOne = positionals[0] === 'test' && config.targets.has(positionals[1] ?? '')
+    // Who tests one target has others in mind.
+    for (const problem of isOne ? [] : [...warnings, ...config.problems]) process.stderr.write(`cronwrap: ${problem}\n`)
     if (positionals[0] === 'test') return test(input, config, positionals[1])
     if (positionals.length > 0) {
       throw new CronwrapError('USAGE', 'usage: cronwrap notify [test] [target]', { hint: 'cronwrap notify test ops' })
@@ -64,31 +72,26 @@ function noTargets(home: Home): CronwrapError {
   })
 }
 
-interface Waiting {
-  readonly job: string
-  readonly target: string
-  readonly step: string
-  readonly message: string
-  readonly attempts: number
-  readonly retry_at: string | null
-  readonly error: string | null
-}
-
-async function show({ home, flags }: CommandInput, { targets }: NotifyConfig): Promise<void> {
-  const waiting = waitingNotifications(home)
+async function show({ home, flags, now }: CommandInput, { targets, targetsOf }: NotifyConfig): Promise<void> {
+  const summary = readSummary(home)
+  const [waiting, lost] = [waitingIn(summary), lostIn(summary)]
   const names = [...targets.values()].map(({ name, type }) => ({ name, type }))
   if (flags.get('json') === 'true') {
-    printJson({ targets: names, waiting })
+    printJson({ targets: names, waiting, failing: lost })
     return
   }
   if (names.length === 0) print(`no targets are named in ${home.config}`)
   for (const { name, type } of names) print(`${name} (${type})`)
-  if (waiting.length === 0) {
-    print('everything that was to be told has been told')
-    return
-  }
-  const colors = createColors()
-  const heading = ['JOB', 'STEP', 'TARGET', 'ATTEMPTS', 'NEXT', 'ERROR'].map((text) => colors.bold(text))
+  const untold = deriveAlerts(summary, now).filter((alert) => targetsOf(alert.job_id).length === 0)
+  if (untold.length > 0) print(`nobody is told of ${count(untold.length, 'open alert')}: cronwrap alerts`)
+  for (const { job, target, since, error } of lost)
+    print(createColors().red(`${job}: ${target} has taken nothing since ${since}: ${printable(error ?? '')}`))
+  if (waiting.length === 0) print('nothing waits to be told')
+  else print(`\n${await waitingTable(waiting)}`)
+}
+
+async function waitingTable(waiting: readonly Waiting[]): Promise<string> {
+  const heading = ['JOB', 'STEP', 'TARGET', 'ATTEMPTS', 'NEXT', 'ERROR'].map((text) => createColors().bold(text))
   const rows = waiting.map(({ job, step, target, attempts, retry_at, error }) => [
     job,
     step,
@@ -97,11 +100,22 @@ async function show({ home, flags }: CommandInput, { targets }: NotifyConfig): P
     retry_at?.slice(0, 19).replace('T', ' ') ?? 'with the next run or check',
     printable(error ?? ''),
   ])
-  print(`\n${await formatTable([heading, ...rows])}`)
+  return formatTable([heading, ...rows])
 }
 
-function waitingNotifications(home: Home): Waiting[] {
-  return [...readSummary(home)].flatMap(([job, { notifications }]) =>
+interface Waiting {
+  readonly job: string
+  readonly target: string
+  readonly step: string
+  readonly message: string
+  readonly attempts: number
+  /** When it can be sent: what comes later waits for what was decided before. */
+  readonly retry_at: string | null
+  readonly error: string | null
+}
+
+function waitingIn(summary: Summary): Waiting[] {
+  const all = [...summary].flatMap(([job, { notifications }]) =>
     notifications.flatMap(({ step, alert, targets }) =>
       targets.map(({ name, attempts, retry_at, error }) => ({
         job,
@@ -114,4 +128,10 @@ function waitingNotifications(home: Home): Waiting[] {
       })),
     ),
   )
+  const retries = new Map(all.flatMap(({ target, retry_at }) => (retry_at === null ? [] : [[target, retry_at]])))
+  return all.map((each) => ({ ...each, retry_at: each.retry_at ?? retries.get(each.target) ?? null }))
+}
+
+function lostIn(summary: Summary): (FailingTarget & { readonly job: string })[] {
+  return [...summary].flatMap(([job, { failing_targets: failing }]) => failing.map((each) => ({ job, ...each })))
 }
