@@ -1,25 +1,20 @@
 import * as fs from 'node:fs'
-import { join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
 import { CronwrapError, errnoOf, messageOf } from '../errors.ts'
-import { readBounded, replaceFile } from '../platform/atomic-file.ts'
-import { makeDirectory } from '../platform/make-directory.ts'
-import { toLocalIso } from '../platform/clock.ts'
 import type { JobEvent } from '../record/event.ts'
 import { foldIntoViews, publishAll } from '../record/publish.ts'
 import { listRunning, readSummary } from '../record/read-records.ts'
 import { sweepLostRuns } from '../record/sweep.ts'
 import { takeUpConfigSchedules } from './config-schedules.ts'
-import { findMissedRuns } from './find-missed-runs.ts'
+import { findMissedRuns, type Missed } from './find-missed-runs.ts'
 import { findSlowRuns } from './find-slow-runs.ts'
+import { readLookMarks, writeLookMarks, type LookMarks } from './look-marks.ts'
 
 /** What keeps the pass from looking at everything, in one sentence; about one job, or about all. */
 export interface Problem {
   readonly job: string | null
   readonly text: string
 }
-
-const MAX_MARK_BYTES = 100
 
 /**
  * One pass over everything: records runs that were lost, takes up what cronwrap.json says of when
@@ -29,14 +24,15 @@ const MAX_MARK_BYTES = 100
  */
 export async function check(home: Home, now: Date): Promise<Problem[]> {
   checkReadable(home)
-  makeDirectory(home.logs)
   const swept = await sweepLostRuns(home, { now })
   const wrong = await attempt(() => takeUpConfigSchedules(home, now))
-  const summary = readSummary(home)
+  // In this order: a run that ends in between is in both, and not in neither.
   const running = listRunning(home).map(({ manifest }) => manifest)
-  const missed = findMissedRuns({ home, summary, running, checkedMs: lastCheckMs(home, now), now })
+  const summary = readSummary(home)
+  const marks = readLookMarks(home, now)
+  const missed = findMissedRuns({ home, summary, running, marks, now })
   const unrecorded = await attempt(() => record(home, [...missed.events, ...findSlowRuns(summary, running, now)], now))
-  if (unrecorded.length === 0) markChecked(home, new Date(missed.checkedMs))
+  if (unrecorded.length === 0) remember(home, marks, missed)
   return [
     ...[...swept.problems, ...wrong, ...unrecorded].map((text) => ({ job: null, text })),
     ...[...missed.problems].map(([job, text]) => ({ job, text })),
@@ -74,33 +70,18 @@ async function attempt(act: () => Promise<readonly string[]>): Promise<readonly 
 /** Also where nothing was found: a message may have become overdue since the last fold. */
 async function record(home: Home, events: readonly JobEvent[], now: Date): Promise<string[]> {
   const clock = { now: () => now }
+  if (events.length === 0 && !fs.existsSync(home.logs)) return []
   const result = events.length === 0 ? await foldIntoViews(home, clock) : await publishAll(home, events, clock)
   return result.kind === 'failed' ? [`the views could not be updated: ${messageOf(result.error)}`] : []
 }
 
-/**
- * Up to when a pass has looked at everything. Only tells how far back the next one must look: without
- * it that one reads the whole journal.
- */
-function lastCheckMs(home: Home, now: Date): number | null {
-  try {
-    const text = readBounded(markPath(home), MAX_MARK_BYTES)?.toString('utf8').trim() ?? ''
-    const checkedMs = Date.parse(text)
-    // After the clock was set back it says nothing.
-    return checkedMs <= now.getTime() ? checkedMs : null
-  } catch {
-    return null
-  }
-}
-
-function markChecked(home: Home, now: Date): void {
-  try {
-    replaceFile(markPath(home), `${toLocalIso(now, 'milliseconds')}\n`)
-  } catch {
-    // Then the next pass has more to look at.
-  }
-}
-
-function markPath(home: Home): string {
-  return join(home.logs, '.checked')
+/** What another pass has recorded before us is not ours to have decided: the times after it are still open. */
+function remember(home: Home, marks: LookMarks, { events, decidedUntilMs }: Missed): void {
+  const summary = readSummary(home)
+  const lost = events.filter(({ job, until }) => summary.get(job)?.last_missed !== until).map(({ job }) => job)
+  const decided = [...decidedUntilMs].flatMap(([job, untilMs]): [string, number][] => {
+    const markMs = lost.includes(job) ? marks.get(job) : untilMs
+    return markMs === undefined ? [] : [[job, markMs]]
+  })
+  if (decided.some(([job, markMs]) => marks.get(job) !== markMs)) writeLookMarks(home, new Map(decided))
 }

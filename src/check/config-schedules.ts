@@ -1,7 +1,8 @@
 import type { Home } from '../config/base-directory.ts'
-import { readConfigFile } from '../config/config-file.ts'
+import { readConfigFile, type ConfigFile } from '../config/config-file.ts'
 import { optionsInFile } from '../config/resolve-run-options.ts'
 import { scheduleOf } from '../job/run-event.ts'
+import { isObject } from '../platform/field.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import { newRunId } from '../platform/run-id.ts'
 import type { JobSchedule, ScheduleSet } from '../record/event.ts'
@@ -38,9 +39,13 @@ function findConfigSchedules(home: Home, summary: Summary, now: Date): ConfigSch
     warnings.push(...inFile.warnings)
     if (settings.has('schedule')) said.set(job, scheduleOf(inFile.options))
   }
-  const forgotten = [...summary].filter(([, entry]) => entry.schedule_in_config !== null).map(([job]) => job)
+  const forgotten = [...summary]
+    .filter(([job, entry]) => entry.schedule_in_config !== null && isGoneFrom(file, job))
+    .map(([job]) => job)
   const events = [...new Set([...said.keys(), ...forgotten])].flatMap((job): ScheduleSet[] => {
     const schedule = said.get(job) ?? null
+    // What cannot be read there changes nothing.
+    if (schedule === null && !forgotten.includes(job)) return []
     const known = summary.get(job) ?? EMPTY_ENTRY
     const isLost = schedule !== null && known.schedule === null
     if (isEqual(schedule, known.schedule_in_config) && !isLost) return []
@@ -48,6 +53,14 @@ function findConfigSchedules(home: Home, summary: Summary, now: Date): ConfigSch
     return [{ type: 'schedule.set', id: newRunId(), time, job, schedule, source: 'config' }]
   })
   return { events, warnings: [...new Set(warnings)] }
+}
+
+/** Not so where the file, or what it says of the job, cannot be read. */
+function isGoneFrom({ root, isUsable }: ConfigFile, job: string): boolean {
+  const jobs = root['jobs'] ?? {}
+  if (!isUsable || !isObject(jobs)) return false
+  const settings = jobs[job] ?? {}
+  return isObject(settings) && settings['schedule'] === undefined
 }
 
 function isEqual(a: JobSchedule | null, b: JobSchedule | null): boolean {

@@ -4,8 +4,9 @@ import { toLocalIso } from '../platform/clock.ts'
 import type { RunMissed } from '../record/event.ts'
 import { readHistory } from '../record/journal-reader.ts'
 import type { RunManifest } from '../record/spool.ts'
-import { REMEMBERED, type KnownSchedule, type SummaryEntry } from '../record/summary-entry.ts'
+import { type KnownSchedule, type SummaryEntry } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
+import type { LookMarks } from './look-marks.ts'
 import { findMissed, type RunSpan } from '../schedule/missed-runs.ts'
 import { readTimetable, type Timetable } from '../schedule/timetable.ts'
 
@@ -16,16 +17,15 @@ export interface Missed {
   readonly events: readonly RunMissed[]
   /** Schedules that cannot be used, one sentence each, by job. */
   readonly problems: ReadonlyMap<string, string>
-  /** Up to when everything has been looked at now. */
-  readonly checkedMs: number
+  /** Of each job with a schedule. */
+  readonly decidedUntilMs: ReadonlyMap<string, number>
 }
 
 interface Scene {
   readonly home: Home
   readonly summary: Summary
   readonly running: readonly RunManifest[]
-  /** Up to when everything was looked at before; null when that is not known. */
-  readonly checkedMs: number | null
+  readonly marks: LookMarks
   readonly now: Date
 }
 
@@ -37,7 +37,7 @@ interface Scene {
 export function findMissedRuns(scene: Scene): Missed {
   const events: RunMissed[] = []
   const problems = new Map<string, string>()
-  let checkedMs = scene.now.getTime()
+  const decidedUntilMs = new Map<string, number>()
   let history: ReadonlyMap<string, readonly RunSpan[]> | null = null
   for (const [job, entry] of scene.summary) {
     if (entry.schedule === null) continue
@@ -48,60 +48,61 @@ export function findMissedRuns(scene: Scene): Missed {
       problems.set(job, messageOf(error))
       continue
     }
-    const needsMore = !remembersEnough(entry, scene.checkedMs)
+    const needsMore = !remembersEnough(entry, scene.marks.get(job))
     if (needsMore) history ??= readSpans(scene.home)
-    const ended = needsMore ? (history?.get(job) ?? []) : rememberedSpans(entry)
-    const { event, lookedUntilMs } = missedOf(scene, job, { entry, schedule: entry.schedule, timetable, ended })
+    const [remembered, recorded] = [rememberedSpans(entry), history?.get(job) ?? []]
+    // The journal may have been pruned to less than the summary remembers.
+    const ended = needsMore && recorded.length > remembered.length ? recorded : remembered
+    const { event, decidedMs } = missedOf(scene, job, { entry, schedule: entry.schedule, timetable, ended })
     if (event !== null) events.push(event)
-    checkedMs = Math.min(checkedMs, lookedUntilMs)
+    decidedUntilMs.set(job, decidedMs)
   }
-  return { events, problems, checkedMs }
+  return { events, problems, decidedUntilMs }
 }
 
-function missedOf(
-  { running, checkedMs, now }: Scene,
-  job: string,
-  known: { entry: SummaryEntry; schedule: KnownSchedule; timetable: Timetable; ended: readonly RunSpan[] },
-): { event: RunMissed | null; lookedUntilMs: number } {
+interface Known {
+  readonly entry: SummaryEntry
+  readonly schedule: KnownSchedule
+  readonly timetable: Timetable
+  readonly ended: readonly RunSpan[]
+}
+
+function missedOf(scene: Scene, job: string, known: Known): { event: RunMissed | null; decidedMs: number } {
+  const { running, now } = scene
   const { entry, schedule, timetable, ended } = known
   const going = running
     .filter((run) => run.job === job)
     .map(({ started }) => ({ startedMs: Date.parse(started), endedMs: Infinity }))
   const runs = [...ended, ...going].sort((a, b) => a.startedMs - b.startedMs)
-  const graceMs = schedule.grace_ms
-  const lookedMs = checkedMs === null ? -Infinity : checkedMs - graceMs
-  // What was pruned from the journal cannot be looked at.
-  const oldestMs = entry.total_runs > ended.length ? (ended[0]?.startedMs ?? -Infinity) : -Infinity
-  const newestMs = entry.last_missed === null ? -Infinity : Date.parse(entry.last_missed)
-  const afterMs = Math.max(Date.parse(schedule.since), newestMs, lookedMs, checkedMs === null ? oldestMs : -Infinity)
-  const from = timetable.kind === 'calendar' ? afterMs : lastStartBefore(runs, afterMs, Date.parse(schedule.since))
-  const missed = findMissed({ timetable, graceMs, afterMs: from }, runs, now.getTime())
-  // Never twice, wherever the look began.
-  const due = missed.due.filter((time) => time.getTime() > newestMs).map((time) => toLocalIso(time))
-  const { lookedUntilMs } = missed
-  const until = due.at(-1)
-  if (until === undefined) return { event: null, lookedUntilMs }
-  const common = {
-    type: 'run.missed',
-    id: `${job}/missed/${until}`,
-    time: toLocalIso(now, 'milliseconds'),
-    job,
-  } as const
-  const event = { ...common, after: entry.last_missed, until, count: due.length, due: due.slice(-TOLD) }
-  return { event, lookedUntilMs }
+  const afterMs = beginning(known, scene.marks.get(job), now.getTime())
+  const { due, decidedUntilMs } = findMissed({ timetable, graceMs: schedule.grace_ms, afterMs }, runs, now.getTime())
+  const told = due.map((time) => toLocalIso(time))
+  const until = told.at(-1)
+  if (until === undefined) return { event: null, decidedMs: decidedUntilMs }
+  const time = toLocalIso(now, 'milliseconds')
+  const common = { type: 'run.missed', id: `${job}/missed/${until}`, time, job, after: entry.last_missed } as const
+  const event = { ...common, until, count: told.length, due: told.slice(-TOLD) }
+  return { event, decidedMs: decidedUntilMs }
 }
 
-/** An interval begins with a start; one that began before the last look goes on after it. */
-function lastStartBefore(runs: readonly RunSpan[], timeMs: number, sinceMs: number): number {
-  const starts = runs.filter(({ startedMs }) => startedMs <= timeMs && startedMs >= sinceMs)
-  return starts.at(-1)?.startedMs ?? timeMs
+/**
+ * After which time to look: the schedule was not known before, the times before it were decided, or
+ * what ran then is not known any more. What lies in the future was said by a clock that was wrong.
+ */
+function beginning({ entry, schedule, ended }: Known, markMs: number | undefined, nowMs: number): number {
+  const [sinceMs, missedMs] = [Date.parse(schedule.since), Date.parse(entry.last_missed ?? '')]
+  const isPruned = entry.total_runs > ended.length
+  const oldestMs = isPruned ? (ended[0]?.startedMs ?? Date.parse(entry.last_run ?? '')) : NaN
+  // The first pass after such a clock begins now, and its mark is where the next goes on.
+  const times = [sinceMs <= nowMs ? sinceMs : (markMs ?? nowMs), markMs ?? NaN, missedMs, oldestMs]
+  return Math.max(...times.filter((time) => time <= nowMs))
 }
 
 /** Whether the summary holds all runs since the last look. */
-function remembersEnough({ recent_runs: runs, total_runs: total }: SummaryEntry, checkedMs: number | null): boolean {
+function remembersEnough({ recent_runs: runs, total_runs: total }: SummaryEntry, markMs: number | undefined): boolean {
   if (total <= runs.length) return runs.every(({ started }) => started !== undefined)
   const oldest = runs[0]?.started
-  return checkedMs !== null && runs.length >= REMEMBERED && oldest !== undefined && Date.parse(oldest) < checkedMs
+  return markMs !== undefined && oldest !== undefined && Date.parse(oldest) < markMs
 }
 
 function rememberedSpans(entry: SummaryEntry): RunSpan[] {

@@ -15,6 +15,8 @@ export interface ConfigFile {
   readonly jobs: ReadonlyMap<string, Settings>
   /** All of it as it stands there, for what is read elsewhere. */
   readonly root: Readonly<Record<string, unknown>>
+  /** False for a file that is there and cannot be used: then nobody knows what it says. */
+  readonly isUsable: boolean
 }
 
 /** Keys that are no options of a run: `notify` and `metrics`, and who is told of a job's alerts. */
@@ -29,7 +31,8 @@ const AUDIENCE = 'notify'
 export function readConfigFile(path: string, warnings: string[]): ConfigFile {
   const root = readObject(path, warnings)
   const jobs = new Map<string, Settings>()
-  if (root === null) return { defaults: hidingAll(path), jobs, root: {} }
+  if (root === 'unusable') return { defaults: new Map(), jobs, root: {}, isUsable: false }
+  if (root === 'hiding') return { defaults: hidingAll(path), jobs, root: {}, isUsable: false }
   let defaults: Settings = new Map()
   const misplaced: Settings = new Map()
   for (const [key, value] of Object.entries(root)) {
@@ -40,11 +43,11 @@ export function readConfigFile(path: string, warnings: string[]): ConfigFile {
       if (RUN_OPTIONS.get(key)?.whenBad !== undefined) misplaced.set(key, { value: UNUSABLE, where: `${path}: ${key}` })
     }
   }
-  return { defaults: new Map([...misplaced, ...defaults]), jobs, root }
+  return { defaults: new Map([...misplaced, ...defaults]), jobs, root, isUsable: true }
 }
 
-/** Null for a file that cannot be used and seems to say what must be hidden. */
-function readObject(path: string, warnings: string[]): Record<string, unknown> | null {
+/** `hiding`: it cannot be used, and seems to say what must be hidden. */
+function readObject(path: string, warnings: string[]): Record<string, unknown> | 'unusable' | 'hiding' {
   let text = ''
   try {
     const content = readBounded(path, MAX_BYTES)
@@ -56,7 +59,7 @@ function readObject(path: string, warnings: string[]): Record<string, unknown> |
   } catch (error) {
     warnings.push(`${path} cannot be used and is ignored: ${messageOf(error)}`)
   }
-  return text.includes('"redact"') ? null : {}
+  return text.includes('"redact"') ? 'hiding' : 'unusable'
 }
 
 /** A text that no parser takes: it counts as bad, and not as missing. */

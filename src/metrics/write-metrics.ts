@@ -6,7 +6,7 @@ import { CronwrapError, messageOf } from '../errors.ts'
 import { removeStaleTemporaries, replaceFile } from '../platform/atomic-file.ts'
 import { deriveAlerts } from '../record/alerts.ts'
 import { hasGrown } from '../record/journal-reader.ts'
-import { listRunning, readProjection } from '../record/read-records.ts'
+import { listRunning, readProjection, type RunningRun } from '../record/read-records.ts'
 import type { Summary } from '../record/summary.ts'
 import { formatMetrics } from './format-metrics.ts'
 import { collectMetrics } from './metrics.ts'
@@ -19,7 +19,9 @@ const ABANDONED_MS = 60_000
 
 /** The metrics of all jobs as they are now, as text. */
 export function readMetrics(home: Home, now: Date): string {
-  return describe(home, readProjection(home).summary, now)
+  // In this order: a run that ends in between is in both, and not in neither.
+  const running = listRunning(home)
+  return describe(home, running, readProjection(home).summary, now)
 }
 
 /**
@@ -33,8 +35,9 @@ export function readMetrics(home: Home, now: Date): string {
 export function writeMetrics(home: Home, path: string, now: Date): void {
   const mode = modeOf(path)
   for (let writes = 0; writes < MOST_WRITES; writes++) {
+    const running = listRunning(home)
     const { summary, end } = readProjection(home)
-    const text = describe(home, summary, now)
+    const text = describe(home, running, summary, now)
     try {
       replaceFile(path, text, { mode })
     } catch (error) {
@@ -45,10 +48,10 @@ export function writeMetrics(home: Home, path: string, now: Date): void {
   tidy(path, now)
 }
 
-function describe(home: Home, summary: Summary, now: Date): string {
+function describe(home: Home, running: readonly RunningRun[], summary: Summary, now: Date): string {
   const records = {
     summary,
-    running: listRunning(home).map(({ manifest }) => manifest),
+    running: running.map(({ manifest }) => manifest),
     alerts: deriveAlerts(summary, now),
   }
   return formatMetrics(collectMetrics(records, { host: hostname(), version: CRONWRAP_VERSION, home: home.base }))

@@ -20,8 +20,8 @@ export interface Expected {
 
 export interface Missed {
   readonly due: readonly Date[]
-  /** All times whose grace is over by then were looked at. */
-  readonly lookedUntilMs: number
+  /** The last time that was decided, or the start that the next interval begins with. */
+  readonly decidedUntilMs: number
 }
 
 /**
@@ -45,19 +45,20 @@ function missedInCalendar(
 ): Missed {
   const missed: Date[] = []
   let first = 0
+  let decidedUntilMs = afterMs
   let due = next(new Date(afterMs))
-  for (let looked = 0; due !== null && due.getTime() + graceMs <= nowMs; looked++) {
+  for (let looked = 0; due !== null && due.getTime() + graceMs <= nowMs && looked < MOST_AT_ONCE; looked++) {
     const dueMs = due.getTime()
-    if (looked === MOST_AT_ONCE) return { due: missed, lookedUntilMs: dueMs + graceMs - 1 }
     const following = next(due)
     const gapMs = following === null ? Infinity : following.getTime() - dueMs
     const earlyMs = Math.min(EARLY_MS, gapMs / 2)
     const latestMs = Math.min(dueMs + graceMs, dueMs + gapMs - earlyMs)
     while ((runs[first]?.endedMs ?? Infinity) < dueMs - earlyMs) first += 1
     if (!isServed(runs, first, { earliestMs: dueMs - earlyMs, dueMs, latestMs })) missed.push(due)
+    decidedUntilMs = dueMs
     due = following
   }
-  return { due: missed, lookedUntilMs: nowMs }
+  return { due: missed, decidedUntilMs }
 }
 
 /** Whether a run began in time, or went on when it was time. */
@@ -81,14 +82,13 @@ function missedIntervals(
 ): Missed {
   const missed: Date[] = []
   let lastMs = afterMs
-  for (let looked = 0; lastMs + everyMs + graceMs <= nowMs; looked++) {
+  for (let looked = 0; lastMs + everyMs + graceMs <= nowMs && looked < MOST_AT_ONCE; looked++) {
     const dueMs = lastMs + everyMs
-    if (looked === MOST_AT_ONCE) return { due: missed, lookedUntilMs: dueMs + graceMs - 1 }
     const served = runs.find(({ startedMs, endedMs }) =>
       startedMs > lastMs ? startedMs <= dueMs + graceMs : endedMs >= dueMs,
     )
     if (served === undefined) missed.push(new Date(dueMs))
     lastMs = served !== undefined && served.startedMs > lastMs ? served.startedMs : dueMs
   }
-  return { due: missed, lookedUntilMs: nowMs }
+  return { due: missed, decidedUntilMs: lastMs }
 }

@@ -27,7 +27,7 @@ export function readTimetable({ expression, tz }: Pick<JobSchedule, 'expression'
       .split(SCHEDULE_SEPARATOR)
       .flatMap((each) => oneForEachTime(asCronerReadsIt(each.trim())))
       .map((each) => new Cron(each, options))
-    const next = (after: Date): Date | null => earliest(crons.flatMap((cron) => cron.nextRun(after) ?? []))
+    const next = earliestOf(crons)
     if (next(new Date()) === null && !hasYear(expression)) throw new Error('it is never due')
     return { kind: 'calendar', next }
   } catch (error) {
@@ -47,8 +47,19 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-function earliest(times: readonly Date[]): Date | null {
-  return times.reduce<Date | null>((first, time) => (first === null || time < first ? time : first), null)
+/** Asked in the order of time, each is asked once for each of its own times. */
+function earliestOf(crons: readonly Cron[]): (after: Date) => Date | null {
+  let asked = new Date(NaN)
+  let times: (Date | null)[] = []
+  return (after) => {
+    const isLater = after >= asked
+    times = crons.map((cron, index) => {
+      const known = times[index]
+      return isLater && known !== undefined && (known === null || known > after) ? known : cron.nextRun(after)
+    })
+    asked = after
+    return times.reduce((first, time) => (first === null || (time !== null && time < first) ? time : first), null)
+  }
 }
 
 /** The next time a job is due, from now on; null when it is not, or cannot be known. */
@@ -76,8 +87,8 @@ function asCronerReadsIt(expression: string): string {
   return fields.join(' ')
 }
 
-/** Of more times a day than these croner's own reading is taken. */
-const MOST_TIMES_A_DAY = 24
+/** Each minute of four hours, say; of more croner's own reading is taken. */
+const MOST_TIMES_A_DAY = 240
 
 /**
  * At a change of the clocks croner treats one fixed time a day as cron does, but not several: those of

@@ -2,8 +2,9 @@ import { check } from '../../check/check.ts'
 import { formatPluginOutput, ofJob, PLUGIN_STATES, type CheckReport } from '../../check/plugin-output.ts'
 import type { Home } from '../../config/base-directory.ts'
 import { parseId } from '../../config/job-id.ts'
-import { CronwrapError } from '../../errors.ts'
+import { CronwrapError, messageOf } from '../../errors.ts'
 import { deriveAlerts } from '../../record/alerts.ts'
+import { printable } from '../../record/outcome-text.ts'
 import { listRunning, readSummary } from '../../record/read-records.ts'
 import { unknownJob } from '../../record/record-delivery.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
@@ -23,8 +24,8 @@ export const checkCommand: Command = {
   positionals: [0, 1],
   /** Who runs plugins reads stdout. */
   fail(error) {
-    if (error instanceof CronwrapError) print(`CRONWRAP UNKNOWN - ${error.message}`)
-    else reportError(error, { json: false })
+    if (!(error instanceof CronwrapError)) reportError(error, { json: false })
+    print(`CRONWRAP UNKNOWN - ${printable(messageOf(error))}`)
     return PLUGIN_STATES.indexOf('UNKNOWN')
   },
   run: report,
