@@ -1,5 +1,6 @@
 import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
+import { groupBy } from '../platform/group-by.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunMissed } from '../record/event.ts'
 import { readHistory } from '../record/journal-reader.ts'
@@ -112,14 +113,9 @@ function rememberedSpans(entry: SummaryEntry): RunSpan[] {
 }
 
 function readSpans(home: Home): ReadonlyMap<string, readonly RunSpan[]> {
-  const spans = new Map<string, RunSpan[]>()
-  for (const { event } of readHistory(home).events) {
-    if (event.type !== 'run.finished') continue
-    const ofJob = spans.get(event.job)
-    if (ofJob === undefined) spans.set(event.job, span(event.started, event.duration_ms))
-    else ofJob.push(...span(event.started, event.duration_ms))
-  }
-  return spans
+  const runs = readHistory(home).events.flatMap(({ event }) => (event.type === 'run.finished' ? [event] : []))
+  const byJob = [...groupBy(runs, ({ job }) => job)]
+  return new Map(byJob.map(([job, all]) => [job, all.flatMap((run) => span(run.started, run.duration_ms))]))
 }
 
 function span(started: string, durationMs: number | null): RunSpan[] {

@@ -18,7 +18,8 @@ export async function followUp(home: Home, budgetMs: number = Infinity): Promise
     try {
       const { notify } = await import('../notify/notify.ts')
       const hurry = (): boolean => monotonicMs() - startedAt > budgetMs
-      problems.push(...(await notify(home, { now: () => new Date(), hurry })))
+      const waitsForViews = budgetMs === Infinity
+      problems.push(...(await notify(home, { now: () => new Date(), hurry, waitsForViews })))
     } catch (error) {
       problems.push(`nobody could be notified: ${messageOf(error)}`)
     }

@@ -1,3 +1,4 @@
+import { groupBy } from '../platform/group-by.ts'
 import { ALERT_KINDS, type Alert } from '../record/alerts.ts'
 import type { RunManifest } from '../record/spool.ts'
 import { EMPTY_ENTRY, type SummaryEntry } from '../record/summary-entry.ts'
@@ -153,14 +154,4 @@ function toSeconds(iso: string | null): number | null {
 
 function fromMs(durationMs: number | null): number | null {
   return durationMs === null ? null : durationMs / 1000
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>()
-  for (const item of items) {
-    const group = groups.get(keyOf(item))
-    if (group === undefined) groups.set(keyOf(item), [item])
-    else group.push(item)
-  }
-  return groups
 }

@@ -1,7 +1,6 @@
 import { toLocalIso } from '../platform/clock.ts'
 import type { Alert } from '../record/alerts.ts'
 import type { NotificationDecided, NotificationStep, ToldAlert } from '../record/notification-event.ts'
-import { isNews } from '../record/fold-notification.ts'
 import type { ToldStep } from '../record/pending-notification.ts'
 import { describeDuration, describeEnd } from '../record/outcome-text.ts'
 import type { SummaryEntry } from '../record/summary-entry.ts'
@@ -18,6 +17,7 @@ export function decideNotifications(
   alerts: readonly Alert[],
   config: Pick<NotifyConfig, 'targetsOf' | 'cooldownMs' | 'expiresMs'>,
   now: Date,
+  newId: () => string,
 ): NotificationDecided[] {
   const decided: NotificationDecided[] = []
   for (const [job, entry] of summary) {
@@ -28,12 +28,21 @@ export function decideNotifications(
       const alert = open.find((each) => each.kind === kind)
       const last = told.find((each) => each.kind === kind)
       const step = alert === undefined ? recovery(entry, last) : nextStep(alert, last, config.cooldownMs, now)
-      if (step === null || !isNews(told, step)) continue
+      if (step === null) continue
       // A channel does not hear of its own trouble.
       const deaf = kind === 'notification_failed' ? failing.map(({ target }) => target) : []
       const targets = config.targetsOf(job).filter((target) => !deaf.includes(target))
-      if (targets.length > 0)
-        decided.push(decision(job, step, targets, new Date(now.getTime() + config.expiresMs), now))
+      if (targets.length === 0) continue
+      decided.push({
+        type: 'notification',
+        id: newId(),
+        time: toLocalIso(now, 'milliseconds'),
+        job,
+        after: last?.id ?? null,
+        ...step,
+        targets,
+        expires: toLocalIso(new Date(now.getTime() + config.expiresMs)),
+      })
     }
   }
   return decided
@@ -46,7 +55,9 @@ interface Step {
 }
 
 function nextStep(alert: Alert, last: ToldStep | undefined, cooldownMs: number, now: Date): Step | null {
-  const cools = last !== undefined && now.getTime() - Date.parse(last.time) < cooldownMs
+  const sinceToldMs = now.getTime() - Date.parse(last?.time ?? '')
+  // Told in the future: by a clock that was wrong.
+  const cools = sinceToldMs >= 0 && sinceToldMs < cooldownMs
   if (alert.acknowledged || cools) return null
   const { kind, since, message, last_error, run_id, count } = alert
   const told = { kind, since, message, last_error, run_id, count }
@@ -94,24 +105,4 @@ export function levelOf(count: number): number {
 
 function nextLevel(level: number): number {
   return String(level).startsWith('3') ? (level / 3) * 10 : level * 3
-}
-
-function decision(
-  job: string,
-  { step, level, alert }: Step,
-  targets: readonly string[],
-  expires: Date,
-  now: Date,
-): NotificationDecided {
-  return {
-    type: 'notification',
-    id: `${job}/${alert.kind}/${alert.since}/${step}-${level}`,
-    time: toLocalIso(now, 'milliseconds'),
-    job,
-    step,
-    level,
-    alert,
-    targets,
-    expires: toLocalIso(expires),
-  }
 }

@@ -1,19 +1,19 @@
 import type { Home } from '../config/base-directory.ts'
+import { groupBy } from '../platform/group-by.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import { newRunId } from '../platform/run-id.ts'
 import { appendEvent } from '../record/journal.ts'
 import type { NotificationOutcome, NotificationResult } from '../record/notification-event.ts'
-import type { PendingNotification, PendingTarget } from '../record/pending-notification.ts'
+import type { PendingNotification } from '../record/pending-notification.ts'
 import { readSummary } from '../record/read-records.ts'
-import type { Summary } from '../record/summary.ts'
 import { messageOfStep } from './message.ts'
-import type { NotifyConfig } from './notify-config.ts'
+import type { NotifyConfig, Target } from './notify-config.ts'
+import { dueTasks, type Task } from './due-tasks.ts'
 import { send } from './send.ts'
 import type { Sent } from './sent.ts'
 
-/** Doubles with each attempt. */
+/** Doubles with each attempt, up to the longest; a server may ask for more, within the same. */
 const FIRST_RETRY_MS = 60_000
-/** What waits behind it must not wait long once the channel is back. */
 const LONGEST_RETRY_MS = 15 * 60_000
 /** An attempt that has no outcome this long after its time limit was made by somebody who died. */
 const CLAIM_MARGIN_MS = 30_000
@@ -26,68 +26,66 @@ export interface Delivery {
   readonly hurry: () => boolean
 }
 
-interface Task {
-  readonly job: string
-  readonly notification: PendingNotification
-  readonly target: PendingTarget
-}
-
 /**
- * Sends what is pending, to all targets at once and to each in the order of the decisions. An attempt
- * is claimed in the journal before it is made, so that of several who try at once one sends; its
- * outcome is recorded there too. Somebody who dies in between leaves it open whether the message
- * arrived: it is sent again, with the same id.
+ * Sends what is pending, to all targets at once, and to each what concerns one job in the order of
+ * the decisions. An attempt is claimed in the journal before it is made, so that of several who try
+ * at once one sends; its outcome is recorded there too. Somebody who dies in between leaves it open
+ * whether the message arrived: it is sent again, with the same id.
+ *
+ * Looks again until nothing is left: what others decided meanwhile, and left to whom they saw sending.
  */
 export async function deliverNotifications(delivery: Delivery): Promise<void> {
-  const queues = new Map<string, Task[]>()
-  for (const task of pendingTasks(readSummary(delivery.home))) {
-    const queue = queues.get(task.target.name)
-    if (queue === undefined) queues.set(task.target.name, [task])
-    else queue.push(task)
-  }
-  await Promise.all([...queues.values()].map((queue) => deliverInOrder(delivery, queue)))
-}
-
-function pendingTasks(summary: Summary): Task[] {
-  return [...summary]
-    .flatMap(([job, { notifications }]) =>
-      notifications.flatMap((notification) => notification.targets.map((target) => ({ job, notification, target }))),
+  const unreachable = new Set<string>()
+  while (!delivery.hurry()) {
+    const due = dueTasks(readSummary(delivery.home), delivery.config.targets, delivery.now())
+    const queues = groupBy(
+      due.filter(({ target }) => !unreachable.has(target.name)),
+      ({ target }) => target.name,
     )
-    .sort((a, b) => Date.parse(a.notification.time) - Date.parse(b.notification.time))
-}
-
-/** Stops at the first that does not arrive: what comes later must not overtake it. */
-async function deliverInOrder(delivery: Delivery, queue: readonly Task[]): Promise<void> {
-  for (const task of queue) {
-    if (delivery.hurry() || !(await deliver(delivery, task))) return
+    if (queues.size === 0) return
+    const results = await Promise.allSettled([...queues.values()].map((queue) => sendAll(delivery, queue, unreachable)))
+    const failed = results.find((result) => result.status === 'rejected')
+    // The journal cannot be written: nothing may be sent that could not be remembered.
+    if (failed !== undefined) throw failed.reason
   }
 }
 
-/** @returns whether the next one may be sent */
-async function deliver(delivery: Delivery, task: Task): Promise<boolean> {
+async function sendAll(delivery: Delivery, queue: readonly Task[], unreachable: Set<string>): Promise<void> {
+  for (const task of queue) {
+    if (delivery.hurry()) return
+    const sent = await handle(delivery, task)
+    if (sent?.kind !== 'failed' || sent.isUnreachable !== true) continue
+    // The others would only wait for the same.
+    unreachable.add(task.target.name)
+    return
+  }
+}
+
+/** @returns how it went; null when there was nothing to send, or somebody else was faster */
+async function handle(delivery: Delivery, task: Task): Promise<Sent | null> {
   const { config, home, now } = delivery
   const { job, notification, target } = task
-  const at = now()
-  const isTooEarly = target.retry_at !== null && at.getTime() < Date.parse(target.retry_at)
-  // Somebody is about to send it.
-  if (isTooEarly && target.claim !== null) return false
-  if (at.getTime() >= Date.parse(notification.expires)) {
+  if (task.isExpired) {
     const error = target.error === null ? 'expired' : `expired after ${target.attempts} attempts: ${target.error}`
-    appendEvent(home, outcomeOf(task, target.attempts, 'expired', error, null, at))
-    return true
+    recordOutcome(home, task, target.attempts, { outcome: 'expired', error, retryAt: null }, now())
+    return null
   }
-  if (isTooEarly) return false
   const known = config.targets.get(target.name)
-  const attempt = claim(delivery, task, at)
-  if (attempt === null) return false
-  const message = messageOfStep(home, { ...notification, job })
-  const sent: Sent =
-    known === undefined
-      ? { kind: 'rejected', error: 'cronwrap.json has no target of this name' }
-      : await send(known, message, config.timeoutMs)
+  const attempt = known === undefined ? null : claim(delivery, task, now())
+  if (known === undefined || attempt === null) return null
+  const sent = await sendTo(home, known, { job, notification }, config.timeoutMs)
   const error = sent.kind === 'sent' ? null : sent.error
-  appendEvent(home, outcomeOf(task, attempt, sent.kind, error, retryAt(sent, attempt, now()), now()))
-  return sent.kind !== 'failed'
+  recordOutcome(home, task, attempt, { outcome: sent.kind, error, retryAt: retryAt(sent, attempt, now()) }, now())
+  return sent
+}
+
+function sendTo(
+  home: Home,
+  target: Target,
+  { job, notification }: { job: string; notification: PendingNotification },
+  timeoutMs: number,
+): Promise<Sent> {
+  return send(target, messageOfStep(home, { ...notification, job }), timeoutMs)
 }
 
 /** @returns the number of the attempt that is now ours to make, or null when somebody else was faster */
@@ -113,19 +111,24 @@ function claim({ home, config }: Delivery, { job, notification, target }: Task, 
 
 function retryAt(sent: Sent, attempt: number, now: Date): string | null {
   if (sent.kind !== 'failed') return null
-  const delayMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1))
-  return toLocalIso(new Date(now.getTime() + Math.max(delayMs, sent.retryAfterMs ?? 0)), 'milliseconds')
+  const delayMs = Math.max(FIRST_RETRY_MS * 2 ** (attempt - 1), sent.retryAfterMs ?? 0)
+  return toLocalIso(new Date(now.getTime() + Math.min(LONGEST_RETRY_MS, delayMs)), 'milliseconds')
 }
 
-function outcomeOf(
+interface Outcome {
+  readonly outcome: NotificationResult
+  readonly error: string | null
+  readonly retryAt: string | null
+}
+
+function recordOutcome(
+  home: Home,
   { job, notification, target }: Task,
   attempt: number,
-  outcome: NotificationResult,
-  error: string | null,
-  retryAtTime: string | null,
+  { outcome, error, retryAt: retry_at }: Outcome,
   now: Date,
-): NotificationOutcome {
-  return {
+): void {
+  const event: NotificationOutcome = {
     type: 'notification.outcome',
     // The same fact, whoever notices it.
     id: `${notification.id}/${target.name}/${attempt}/${outcome}`,
@@ -136,6 +139,7 @@ function outcomeOf(
     attempt,
     outcome,
     error,
-    retry_at: retryAtTime,
+    retry_at,
   }
+  appendEvent(home, event)
 }

@@ -23,7 +23,7 @@ export async function sendMail(
 export function formatMail(to: readonly string[], from: string | null, message: Message, now: Date): string {
   const { id, title, text, severity } = message
   const headers = [
-    `From: ${address(from ?? `cronwrap <${userInfo().username}@${hostname()}>`)}`,
+    `From: ${address(from ?? `cronwrap <${userName()}@${hostname()}>`)}`,
     `To: ${to.map(address).join(', ')}`,
     `Subject: ${encodedWords(`[cronwrap ${severity}] ${title}`)}`,
     `Date: ${now.toUTCString().replace('GMT', '+0000')}`,
@@ -34,6 +34,14 @@ export function formatMail(to: readonly string[], from: string | null, message: 
     'Content-Transfer-Encoding: 8bit',
   ]
   return `${headers.join('\n')}\n\n${title}\n\n${text}\n`
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return 'cronwrap' // A container's user need not have a name.
+  }
 }
 
 /** `Name <address>`, where only the name may hold other letters than ASCII. */

@@ -34,6 +34,10 @@ export type Target = { readonly name: string } & (
 
 export interface NotifyConfig {
   readonly targets: ReadonlyMap<string, Target>
+  /** Those that cannot be used for now too. */
+  readonly names: ReadonlySet<string>
+  /** False where nobody knows what cronwrap.json says. */
+  readonly isUsable: boolean
   /** Names of the targets that hear of a job. */
   readonly targetsOf: (job: string) => readonly string[]
   /** Between two notifications of one alert. */
@@ -46,12 +50,14 @@ export interface NotifyConfig {
   readonly problems: readonly string[]
 }
 
+/** Others wait so long for somebody who died while he sent. */
+const LONGEST_TIMEOUT_MS = 10 * 60_000
 const DEFAULTS = { cooldown: 30 * 60_000, expires: 24 * 3_600_000, timeout: 10_000 }
 const KEYS = ['targets', ...Object.keys(DEFAULTS)]
 
 /** The `notify` section of cronwrap.json, and `notify` of `defaults` and of each job: the names of those who are told. */
 export function readNotifyConfig(path: string): NotifyConfig {
-  const { root } = readConfigFile(path, [])
+  const { root, isUsable } = readConfigFile(path, [])
   const problems: string[] = []
   const section = isObject(root['notify']) ? root['notify'] : {}
   if (root['notify'] !== undefined && !isObject(root['notify'])) problems.push(`${path}: notify is not an object`)
@@ -64,10 +70,12 @@ export function readNotifyConfig(path: string): NotifyConfig {
   const audiences = readAudiences(root, path, [...targets.keys()], problems)
   return {
     targets,
+    names: new Set(isObject(section['targets']) ? Object.keys(section['targets']) : []),
+    isUsable: isUsable && isObject(section['targets'] ?? {}),
     targetsOf: (job) => audiences.jobs.get(job) ?? audiences.defaults,
     cooldownMs: duration('cooldown'),
     expiresMs: duration('expires'),
-    timeoutMs: duration('timeout'),
+    timeoutMs: Math.min(duration('timeout'), LONGEST_TIMEOUT_MS),
     problems,
   }
 }
@@ -152,7 +160,7 @@ function readTarget(name: string, raw: unknown): Target {
   if (unknown !== undefined) throw new Error(`a ${type} has no "${unknown}"; it has ${TARGET_KEYS[type].join(', ')}`)
   switch (type) {
     case 'command':
-      return { name, type, command: requiredList(raw, 'command') }
+      return { name, type, command: program(raw) }
     case 'webhook':
       return readWebhook(name, raw)
     case 'openclaw':
@@ -168,11 +176,19 @@ function readTarget(name: string, raw: unknown): Target {
   }
 }
 
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
 function readWebhook(name: string, raw: Record<string, unknown>): Target {
   const template = optional(raw, 'template') ?? 'json'
   if (!isTemplate(template)) throw new Error(`there is no template "${template}"; there are ${TEMPLATES.join(', ')}`)
   const headers = raw['headers'] ?? {}
   if (!isObject(headers) || !Object.values(headers).every(isText)) throw new Error('headers is not an object of texts')
+  const unfit = Object.entries(headers).find(
+    ([key, value]) => !HEADER_NAME.test(key) || !HEADER_VALUE.test(String(value)),
+  )
+  if (unfit !== undefined)
+    throw new Error(`the header ${JSON.stringify(unfit[0])} holds a character that none may hold`)
   const chatId = optional(raw, 'chat_id')
   if (template === 'telegram' && chatId === null) throw new Error('telegram needs a chat_id')
   return {
@@ -210,6 +226,12 @@ function optional(raw: Record<string, unknown>, key: string): string | null {
   if (typeof value === 'string' && !/[\r\n]/.test(value)) return value
   if (Number.isSafeInteger(value)) return JSON.stringify(value)
   throw new Error(`"${key}" is not a text of one line`)
+}
+
+function program(raw: Record<string, unknown>): string[] {
+  const command = requiredList(raw, 'command')
+  if (command[0] === '') throw new Error('"command" names no program')
+  return command
 }
 
 /** A line break would begin another header. */

@@ -1,7 +1,11 @@
 import type { Home } from '../config/base-directory.ts'
+import { toLocalIso } from '../platform/clock.ts'
+import { newRunId } from '../platform/run-id.ts'
 import { deriveAlerts } from '../record/alerts.ts'
-import { foldIntoViews, publishAll } from '../record/publish.ts'
+import type { NotificationCleared } from '../record/notification-event.ts'
+import { foldIntoViews, publishAll, type PublishOptions } from '../record/publish.ts'
 import { readSummary } from '../record/read-records.ts'
+import type { Summary } from '../record/summary.ts'
 import { decideNotifications } from './decide-notifications.ts'
 import { deliverNotifications } from './deliver-notifications.ts'
 import { readNotifyConfig } from './notify-config.ts'
@@ -10,6 +14,8 @@ export interface NotifyOptions {
   readonly now: () => Date
   /** Asked before each attempt: leave the rest for the next invocation. */
   readonly hurry: () => boolean
+  /** Wait for those who write the views; what is decided and sent is in the journal either way. */
+  readonly waitsForViews?: boolean
 }
 
 /**
@@ -18,14 +24,43 @@ export interface NotifyOptions {
  * @returns what is wrong with the settings, one sentence each
  * @throws when nothing can be recorded: then nobody is told, for it might be told again and again
  */
-export async function notify(home: Home, { now, hurry }: NotifyOptions): Promise<readonly string[]> {
+export async function notify(
+  home: Home,
+  { now, hurry, waitsForViews = true }: NotifyOptions,
+): Promise<readonly string[]> {
   const config = readNotifyConfig(home.config)
+  const publishing: PublishOptions = { now, ...(waitsForViews ? {} : { hurry: () => true }) }
   const summary = readSummary(home)
-  const decided = decideNotifications(summary, deriveAlerts(summary, now()), config, now())
-  if (decided.length > 0) await publishAll(home, decided, { now, hurry })
+  const removed = failingTargets(summary).filter(({ target }) => config.isUsable && !config.names.has(target))
+  const decided = [
+    ...removed.map(({ job, target }) => cleared(job, target, now())),
+    ...decideNotifications(summary, deriveAlerts(summary, now()), config, now(), newRunId),
+  ]
+  if (decided.length > 0) await publishAll(home, decided, publishing)
   if ([...readSummary(home).values()].some(({ notifications }) => notifications.length > 0)) {
     await deliverNotifications({ home, config, now, hurry })
-    await foldIntoViews(home, { now, hurry })
+    await foldIntoViews(home, publishing)
   }
   return config.problems
+}
+
+/**
+ * Records that a target works: whatever it did not take before, it is no alert any more.
+ * @throws when it cannot be recorded
+ */
+export async function noteThatTargetWorks(home: Home, target: string, now: Date): Promise<void> {
+  const failing = failingTargets(readSummary(home)).filter((each) => each.target === target)
+  if (failing.length > 0)
+    await publishAll(
+      home,
+      failing.map(({ job }) => cleared(job, target, now)),
+    )
+}
+
+function failingTargets(summary: Summary): { job: string; target: string }[] {
+  return [...summary].flatMap(([job, { failing_targets: failing }]) => failing.map(({ target }) => ({ job, target })))
+}
+
+function cleared(job: string, target: string, now: Date): NotificationCleared {
+  return { type: 'notification.cleared', id: newRunId(), time: toLocalIso(now, 'milliseconds'), job, target }
 }

@@ -19,7 +19,8 @@ export async function sendToWebhook(target: WebhookTarget, message: Message, tim
     answer = await httpPost({ url: new URL(url), headers, body, signal, maxBytes: MAX_ANSWER_BYTES })
   } catch (error) {
     const timedOut = error instanceof Error && error.name === 'AbortError'
-    return { kind: 'failed', error: timedOut ? `no answer within ${timeoutMs / 1000}s` : noConnection(error) }
+    const problem = timedOut ? `no answer within ${timeoutMs / 1000}s` : noConnection(error)
+    return { kind: 'failed', error: problem, isUnreachable: true }
   }
   const { status } = answer
   const text = answer.beginning.toString('utf8')

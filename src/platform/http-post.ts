@@ -44,7 +44,10 @@ export function httpPost({ url, headers, body, signal, maxBytes }: PostRequest):
       response.on('data', (chunk: Buffer) => {
         if (bytes < maxBytes) chunks.push(chunk)
         bytes += chunk.byteLength
-        if (bytes >= maxBytes) answer()
+        if (bytes < maxBytes) return
+        answer()
+        // It may have no end.
+        response.destroy()
       })
       response.on('end', answer)
       response.on('error', reject)

@@ -14,6 +14,7 @@ import type { EventBase } from './event-base.ts'
 import {
   isNotificationEvent,
   type NotificationAttempt,
+  type NotificationCleared,
   type NotificationDecided,
   type NotificationOutcome,
 } from './notification-event.ts'
@@ -141,6 +142,7 @@ export type JobEvent =
   | NotificationDecided
   | NotificationAttempt
   | NotificationOutcome
+  | NotificationCleared
 
 /** One JSON line of the journal. */
 export function serializeEvent(event: JobEvent): Buffer {

@@ -1,6 +1,17 @@
 import { toWholeSeconds } from '../platform/clock.ts'
-import type { NotificationAttempt, NotificationDecided, NotificationOutcome } from './notification-event.ts'
-import type { FailingTarget, PendingNotification, PendingTarget, ToldStep } from './pending-notification.ts'
+import type {
+  NotificationAttempt,
+  NotificationCleared,
+  NotificationDecided,
+  NotificationOutcome,
+} from './notification-event.ts'
+import {
+  isOpen,
+  type FailingTarget,
+  type PendingNotification,
+  type PendingTarget,
+  type ToldStep,
+} from './pending-notification.ts'
 import type { SummaryEntry } from './summary-entry.ts'
 
 /**
@@ -9,9 +20,17 @@ import type { SummaryEntry } from './summary-entry.ts'
  */
 export function applyNotification(
   entry: SummaryEntry,
-  event: NotificationDecided | NotificationAttempt | NotificationOutcome,
+  event: NotificationDecided | NotificationAttempt | NotificationOutcome | NotificationCleared,
 ): SummaryEntry {
-  if (event.type === 'notification') return isNews(entry.told, event) ? applyDecision(entry, event) : entry
+  if (event.type === 'notification') {
+    const last = entry.told.find(({ kind }) => kind === event.alert.kind)
+    return event.after === (last?.id ?? null) ? applyDecision(entry, event) : entry
+  }
+  if (event.type === 'notification.cleared')
+    return withFailing(
+      entry,
+      entry.failing_targets.filter(({ target }) => target !== event.target),
+    )
   const notification = entry.notifications.find(({ id }) => id === event.notification_id)
   const target = notification?.targets.find(({ name }) => name === event.target)
   if (notification === undefined || target === undefined) return entry
@@ -20,20 +39,9 @@ export function applyNotification(
     : applyOutcome(entry, notification, target, event)
 }
 
-/** Whether this step of this alert has not been told: a later alert, or a further step of the same. */
-export function isNews(
-  told: readonly ToldStep[],
-  { step, level, alert }: Pick<NotificationDecided, 'step' | 'level' | 'alert'>,
-): boolean {
-  const last = told.find(({ kind }) => kind === alert.kind)
-  if (last === undefined) return step !== 'recovered'
-  if (last.since !== alert.since) return step !== 'recovered' && Date.parse(alert.since) > Date.parse(last.since)
-  return last.step !== 'recovered' && (step === 'recovered' || level > last.level)
-}
-
 function applyDecision(entry: SummaryEntry, event: NotificationDecided): SummaryEntry {
   const { id, time, step, level, alert, expires } = event
-  const told: ToldStep = { kind: alert.kind, since: alert.since, step, level, time }
+  const told: ToldStep = { id, kind: alert.kind, since: alert.since, step, level, time }
   const targets = event.targets.map((name) => ({ name, attempts: 0, claim: null, retry_at: null, error: null }))
   const pending: PendingNotification = { id, time, step, level, alert, expires, targets }
   return {
@@ -50,8 +58,7 @@ function applyAttempt(
   target: PendingTarget,
   event: NotificationAttempt,
 ): SummaryEntry {
-  const isFree = target.retry_at === null || Date.parse(event.time) >= Date.parse(target.retry_at)
-  if (event.attempt !== target.attempts + 1 || !isFree) return entry
+  if (event.attempt !== target.attempts + 1 || !isOpen(target, Date.parse(event.time))) return entry
   return withTarget(entry, notification, {
     ...target,
     attempts: event.attempt,
@@ -67,12 +74,15 @@ function applyOutcome(
   event: NotificationOutcome,
 ): SummaryEntry {
   if (event.attempt !== target.attempts || (target.claim === null && event.outcome !== 'expired')) return entry
-  const failing = failingAfter(entry.failing_targets, event)
-  const known =
-    failing.length > 0 ? entry.acknowledged : entry.acknowledged.filter((kind) => kind !== 'notification_failed')
-  const next = { ...entry, failing_targets: failing, acknowledged: known }
+  const next = withFailing(entry, failingAfter(entry.failing_targets, event))
   if (event.outcome !== 'failed') return withoutTarget(next, notification, target)
   return withTarget(next, notification, { ...target, claim: null, retry_at: event.retry_at, error: event.error })
+}
+
+/** That somebody knows of the trouble ends with it. */
+function withFailing(entry: SummaryEntry, failing: readonly FailingTarget[]): SummaryEntry {
+  const known = entry.acknowledged.filter((kind) => kind !== 'notification_failed' || failing.length > 0)
+  return { ...entry, failing_targets: failing, acknowledged: known }
 }
 
 function failingAfter(failing: readonly FailingTarget[], event: NotificationOutcome): readonly FailingTarget[] {

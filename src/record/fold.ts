@@ -49,6 +49,7 @@ function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>)
     case 'notification':
     case 'notification.attempt':
     case 'notification.outcome':
+    case 'notification.cleared':
       return applyNotification(entry, event)
   }
 }

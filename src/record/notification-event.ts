@@ -19,9 +19,11 @@ export interface ToldAlert {
   readonly count: number
 }
 
-/** Somebody is to be told. The same step of the same alert has the same id, whoever decides it. */
+/** Somebody is to be told. */
 export interface NotificationDecided extends EventBase {
   readonly type: 'notification'
+  /** What was told last of this kind of alert: the event counts only where that is still so. */
+  readonly after: string | null
   readonly step: NotificationStep
   /** The count that this step stands for: 3, 10, 30, … */
   readonly level: number
@@ -55,10 +57,17 @@ export interface NotificationOutcome extends EventBase {
   readonly retry_at: string | null
 }
 
+/** A target that failed is there no more, or was seen to work: that it failed is history. */
+export interface NotificationCleared extends EventBase {
+  readonly type: 'notification.cleared'
+  readonly target: string
+}
+
 export function isNotificationEvent(event: Record<string, unknown>): boolean {
   switch (event['type']) {
     case 'notification':
       return (
+        isTextOrNull(event['after']) &&
         isOneOf(NOTIFICATION_STEPS, event['step']) &&
         isCount(event['level']) &&
         isToldAlert(event['alert']) &&
@@ -74,6 +83,8 @@ export function isNotificationEvent(event: Record<string, unknown>): boolean {
         isTextOrNull(event['error']) &&
         isNullOr(isTime, event['retry_at'])
       )
+    case 'notification.cleared':
+      return isText(event['target'])
     default:
       return false
   }

@@ -3,6 +3,8 @@ import { isToldAlert, NOTIFICATION_STEPS, type NotificationStep, type ToldAlert 
 
 /** The last step of an alert that was decided to be told. */
 export interface ToldStep {
+  /** Of the event that decided it. */
+  readonly id: string
   readonly kind: string
   /** Which alert of this kind. */
   readonly since: string
@@ -45,9 +47,20 @@ export interface FailingTarget {
   readonly error: string | null
 }
 
+/** A wait beyond this was set by a clock that was wrong. */
+export const LONGEST_WAIT_MS = 3_600_000
+
+/** Whether an attempt may be made: nobody is making one, and after a failure enough time has gone by. */
+export function isOpen({ retry_at: retryAt }: Pick<PendingTarget, 'retry_at'>, atMs: number): boolean {
+  if (retryAt === null) return true
+  const waitMs = Date.parse(retryAt) - atMs
+  return waitMs <= 0 || waitMs > LONGEST_WAIT_MS
+}
+
 export function isToldStep(value: unknown): boolean {
   return (
     isObject(value) &&
+    isText(value['id']) &&
     isText(value['kind']) &&
     isTime(value['since']) &&
     isOneOf(NOTIFICATION_STEPS, value['step']) &&

@@ -16,6 +16,7 @@ class Scene {
   nowMs = START_MS
   readonly told: string[] = []
   #offset = 0
+  readonly #newId = (): string => `notification-${this.#offset}`
 
   add(...events: readonly JobEvent[]): void {
     const placed = events.map((event) => ({
@@ -27,10 +28,10 @@ class Scene {
 
   look(): void {
     const now = new Date(this.nowMs)
-    const decided = decideNotifications(this.summary, deriveAlerts(this.summary, now), CONFIG, now)
+    const decided = decideNotifications(this.summary, deriveAlerts(this.summary, now), CONFIG, now, this.#newId)
     this.told.push(...decided.map(({ step, level, alert }) => `${step} ${level} ${alert.count}`))
-    // As two that look at once would.
-    this.add(...decided, ...decided)
+    // As two that look at once would: each gives what it decides an id of its own.
+    this.add(...decided, ...decided.map((each) => ({ ...each, id: `${each.id}-again` })))
   }
 
   runs(results: string): void {
@@ -60,7 +61,7 @@ test('what is over says how', () => {
   scene.runs('FFF')
   scene.nowMs += MINUTE_MS
   scene.add(runFinished('job', 99, { startedMs: scene.nowMs, durationMs: 812 }))
-  const [decided] = decideNotifications(scene.summary, [], CONFIG, new Date(scene.nowMs))
+  const [decided] = decideNotifications(scene.summary, [], CONFIG, new Date(scene.nowMs), String)
   expect(decided?.alert).toMatchObject({ message: 'succeeds again: exit 0 after 812 ms', run_id: 'job-99' })
 })
 
@@ -83,8 +84,8 @@ test('nobody is told of a job that nobody wants to hear of', () => {
   const scene = new Scene()
   scene.runs('FFF')
   const alerts = deriveAlerts(scene.summary, new Date(scene.nowMs))
-  expect(decideNotifications(new Map(), alerts, CONFIG, new Date(scene.nowMs))).toEqual([])
+  expect(decideNotifications(new Map(), alerts, CONFIG, new Date(scene.nowMs), String)).toEqual([])
   const silent = { ...CONFIG, targetsOf: () => [] }
   const untold = new Map([...scene.summary].map(([job, entry]) => [job, { ...entry, told: [] }]))
-  expect(decideNotifications(untold, alerts, silent, new Date(scene.nowMs))).toEqual([])
+  expect(decideNotifications(untold, alerts, silent, new Date(scene.nowMs), String)).toEqual([])
 })

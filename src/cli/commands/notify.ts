@@ -3,6 +3,7 @@ import type { Home } from '../../config/base-directory.ts'
 import { CronwrapError } from '../../errors.ts'
 import { sampleMessage } from '../../notify/message.ts'
 import { readNotifyConfig, type NotifyConfig, type Target } from '../../notify/notify-config.ts'
+import { noteThatTargetWorks } from '../../notify/notify.ts'
 import { send } from '../../notify/send.ts'
 import { toLocalIso } from '../../platform/clock.ts'
 import { newRunId } from '../../platform/run-id.ts'
@@ -39,13 +40,18 @@ export const notifyCommand: Command = {
   },
 }
 
-async function test({ home, flags }: CommandInput, config: NotifyConfig, name: string | undefined): Promise<number> {
+async function test(
+  { home, flags, now }: CommandInput,
+  config: NotifyConfig,
+  name: string | undefined,
+): Promise<number> {
   const targets = name === undefined ? [...config.targets.values()] : [targetOf(home, config, name)]
   if (targets.length === 0) throw noTargets(home)
   const message = sampleMessage(home, newRunId(), toLocalIso(new Date()))
   const results = await Promise.all(
     targets.map(async (target) => ({ target: target.name, ...(await send(target, message, config.timeoutMs)) })),
   )
+  for (const { target, kind } of results) if (kind === 'sent') await noteThatTargetWorks(home, target, now)
   if (flags.get('json') === 'true') printJson(results)
   else {
     const colors = createColors()

@@ -1,0 +1,106 @@
+import fs from 'fs-extra'
+import { expect, test } from 'vitest'
+import { check } from '../../src/check/check.ts'
+import { toLocalIso } from '../../src/platform/clock.ts'
+import { makeDirectory } from '../../src/platform/make-directory.ts'
+import { appendEvent } from '../../src/record/journal.ts'
+import { readSummary } from '../../src/record/read-records.ts'
+import { runFinished } from '../support/events.ts'
+import { createRig, type Rig } from '../support/rig.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const START_MS = Date.parse('2026-11-24T00:00:00Z')
+
+function say(rig: Rig, atMs: number, expression: string, graceMs = 10 * MINUTE_MS): void {
+  makeDirectory(rig.home.logs)
+  appendEvent(rig.home, {
+    type: 'schedule.set',
+    id: `set-${atMs}-${graceMs}`,
+    time: toLocalIso(new Date(atMs), 'milliseconds'),
+    job: 'job',
+    schedule: { expression, tz: 'UTC', grace_ms: graceMs },
+    source: 'command',
+  })
+}
+
+async function checkEach(rig: Rig, stepMs: number, fromMs: number, toMs: number): Promise<void> {
+  for (let atMs = fromMs; atMs <= toMs; atMs += stepMs) await check(rig.home, new Date(atMs))
+}
+
+/** The hours, as `5` for 05:00, that were told as missed. */
+function told(rig: Rig): number[] {
+  return rig
+    .events()
+    .flatMap((event) =>
+      event.type === 'run.missed' ? event.due.map((due) => (Date.parse(due) - START_MS) / HOUR_MS) : [],
+    )
+}
+
+test('an interval that no run ever began is missed, however often somebody looks', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, 'every 1h')
+  await checkEach(rig, 7 * MINUTE_MS, START_MS, START_MS + 5.5 * HOUR_MS)
+  expect(told(rig)).toEqual([1, 2, 3, 4, 5])
+})
+
+test('a grace that is made shorter decides what was open, and nothing anew', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '0 * * * *', HOUR_MS)
+  appendEvent(rig.home, runFinished('job', 1, { startedMs: START_MS + 1.5 * HOUR_MS }))
+  await check(rig.home, new Date(START_MS + 2.6 * HOUR_MS))
+  say(rig, START_MS + 2.6 * HOUR_MS, '0 * * * *', 10 * MINUTE_MS)
+  await check(rig.home, new Date(START_MS + 2.7 * HOUR_MS))
+  expect(told(rig)).toEqual([2])
+})
+
+test('a clock that was ahead for a moment silences nothing', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '0 * * * *')
+  await check(rig.home, new Date(START_MS + 96.5 * HOUR_MS))
+  expect(readSummary(rig.home).get('job')?.missed_runs).toBe(96)
+  await checkEach(rig, 30 * MINUTE_MS, START_MS + 2.5 * HOUR_MS, START_MS + 5.5 * HOUR_MS)
+  expect(told(rig).slice(20)).toEqual([1, 2, 3, 4, 5])
+})
+
+test('runs that neither the journal nor the summary knows any more are not missed', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '0 * * * *')
+  for (let hour = 1; hour <= 60; hour++)
+    appendEvent(rig.home, runFinished('job', hour, { startedMs: START_MS + hour * HOUR_MS }))
+  await check(rig.home, new Date(START_MS + 60.5 * HOUR_MS))
+  expect(told(rig)).toEqual([])
+  // What is left when old segments are pruned: the summary, as the checkpoint of the next one has it.
+  const summary = readSummary(rig.home)
+  for (const name of fs.readdirSync(rig.home.logs).filter((each) => each.includes('journal')))
+    fs.removeSync(`${rig.home.logs}/${name}`)
+  fs.removeSync(`${rig.home.logs}/.checked`)
+  appendEvent(rig.home, runFinished('other', 1, { startedMs: START_MS + 60.5 * HOUR_MS }))
+  await check(rig.home, new Date(START_MS + 62.5 * HOUR_MS))
+  expect(readSummary(rig.home).get('job')?.total_runs).toBe(summary.get('job')?.total_runs)
+  expect(told(rig)).toEqual([61, 62])
+})
+
+test('a run that the sweep records late was there', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '0 * * * *')
+  await check(rig.home, new Date(START_MS + 0.5 * HOUR_MS))
+  appendEvent(rig.home, runFinished('job', 1, { startedMs: START_MS + HOUR_MS, durationMs: 5 * HOUR_MS }))
+  await check(rig.home, new Date(START_MS + 7.5 * HOUR_MS))
+  expect(told(rig)).toEqual([7])
+})
+
+test.each(['{"jobs": {"job": {"schedule": "0 * * * *", ', '{"jobs": []}', '{"jobs": {"job": {"schedule": 5}}}'])(
+  'what cannot be read of cronwrap.json changes nothing: %s',
+  async (broken) => {
+    await using rig = createRig()
+    fs.outputJsonSync(rig.home.config, { jobs: { job: { schedule: '0 * * * *', tz: 'UTC' } } })
+    await check(rig.home, new Date(START_MS))
+    fs.writeFileSync(rig.home.config, broken)
+    await check(rig.home, new Date(START_MS + 1.5 * HOUR_MS))
+    expect(readSummary(rig.home).get('job')).toMatchObject({ schedule: { expression: '0 * * * *' }, missed_runs: 1 })
+    fs.outputJsonSync(rig.home.config, { jobs: {} })
+    await check(rig.home, new Date(START_MS + 2.5 * HOUR_MS))
+    expect(readSummary(rig.home).get('job')).toMatchObject({ schedule: null, consecutive_missed: 0 })
+  },
+)
