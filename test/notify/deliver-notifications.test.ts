@@ -189,3 +189,105 @@ test('what is refused for good, or expires, is not sent again, and the target be
 function kindsAt(server: WebhookServer): string[] {
   return server.accepted.map(({ body }) => (JSON.parse(body) as { kind: string }).kind)
 }
+
+test('a setting that cannot be used for a while loses nothing', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  const secret = rig.path('base/url')
+  configure(rig, { hook: { type: 'webhook', url_file: secret } })
+  for (let run = 0; run < 3; run++)
+    appendEvent(rig.home, runFinished('job', run, { startedMs: START_MS, failed: true }))
+  const tell = (minute: number): Promise<unknown> =>
+    notify(rig.home, { now: () => new Date(START_MS + minute * MINUTE_MS), hurry: () => false })
+  fs.writeFileSync(secret, server.url)
+  server.mood = 'error'
+  await tell(1)
+  fs.removeSync(secret)
+  await tell(5)
+  fs.writeFileSync(rig.home.config, '{"notify": ')
+  await tell(10)
+  configure(rig, { hook: { type: 'webhook', url_file: secret } })
+  fs.writeFileSync(secret, server.url)
+  server.mood = 'ok'
+  await tell(15)
+  expect(server.accepted).toHaveLength(1)
+})
+
+test('a clock that was wrong, and a second streak within one second, silence nothing', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  configure(rig, { hook: { type: 'webhook', url: server.url } }, { cooldown: '0' })
+  const steps = async (nowMs: number, results: string): Promise<void> => {
+    for (const [index, result] of results.split('').entries()) {
+      const event = runFinished('job', nowMs + index, { startedMs: nowMs + index, failed: result === 'F' })
+      appendEvent(rig.home, { ...event, alert_after: 1 })
+      await notify(rig.home, { now: () => new Date(nowMs + index), hurry: () => false })
+    }
+  }
+  const aheadMs = START_MS + 150 * 24 * 60 * MINUTE_MS
+  await steps(aheadMs, 'F')
+  await steps(START_MS, 'SFSFF')
+  const events = server.received.map(({ body }) => (JSON.parse(body) as { event: string }).event)
+  expect(events).toEqual(['opened', 'recovered', 'opened', 'recovered', 'opened'])
+})
+
+test('of two jobs that end together both are told, though only one of them sends', async () => {
+  await using rig = createRig()
+  const command = [
+    'sh',
+    '-c',
+    `until [ -e "$HOME/go" ]; do sleep 0.02; done; echo "$CRONWRAP_ALERT_JOB" >> "$HOME/told"`,
+  ]
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1 },
+    notify: { targets: { list: { type: 'command', command } } },
+  })
+  const first = rig.start(['--job', 'first', '--', 'false'])
+  await until('the first one sends', () => rig.events().some((event) => event.type === 'notification.attempt'))
+  const second = rig.start(['--job', 'second', '--', 'false'])
+  await until('the second one is decided', () => decisions(rig).length === 2)
+  rig.write('go', '')
+  await Promise.all([first, second])
+  expect(fs.readFileSync(rig.path('told'), 'utf8').split('\n').sort()).toEqual(['', 'first', 'second'])
+})
+
+test('a message that is not taken keeps no other job waiting; a server may not ask for a year', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  configure(rig, { hook: { type: 'webhook', url: server.url } })
+  const tell = (minute: number): Promise<unknown> =>
+    notify(rig.home, { now: () => new Date(START_MS + minute * MINUTE_MS), hurry: () => false })
+  const fail = (job: string): void => {
+    for (let run = 0; run < 3; run++)
+      appendEvent(rig.home, runFinished(job, run, { startedMs: START_MS, failed: true }))
+  }
+  server.retryAfter = '99999999999999'
+  server.mood = 'busy'
+  fail('stuck')
+  await tell(1)
+  fail('other')
+  server.mood = 'ok'
+  await tell(2)
+  expect(server.accepted.map(({ body }) => (JSON.parse(body) as { job: string }).job)).toEqual(['other'])
+  await tell(17)
+  expect(server.accepted).toHaveLength(2)
+})
+
+test('an alert of a target ends when the target is gone from the settings, or takes a test', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  const targets = { gone: { type: 'webhook', url: server.url }, tested: { type: 'webhook', url: server.url } }
+  configure(rig, targets)
+  for (let run = 0; run < 3; run++)
+    appendEvent(rig.home, runFinished('job', run, { startedMs: START_MS, failed: true }))
+  server.mood = 'refuse'
+  await rig.run(['check'])
+  const kinds = (): string[] => rig.alerts().map(({ kind, message }) => `${kind} ${message.split(' reach ')[1] ?? ''}`)
+  expect(kinds()).toContain('notification_failed gone, tested')
+  configure(rig, { tested: targets.tested })
+  await rig.run(['check'])
+  expect(kinds()).toContain('notification_failed tested')
+  server.mood = 'ok'
+  await rig.run(['notify', 'test', 'tested'])
+  expect(kinds()).toEqual(['consecutive_failures '])
+})

@@ -1,7 +1,7 @@
 import fs from 'fs-extra'
 import { expect, test } from 'vitest'
 import { readNotifyConfig } from '../../src/notify/notify-config.ts'
-import { createRig, until, type Rig } from '../support/rig.ts'
+import { createRig, processesOf, until, type Rig } from '../support/rig.ts'
 import { WebhookServer } from '../support/webhook-server.ts'
 
 /** Programs of ours before those of the machine. */
@@ -179,4 +179,57 @@ test('who is told: of a job, by default, nobody; what cannot be used is said', a
   expect(checked).toMatchObject({ code: 1, stdout: expect.stringContaining('the target "d" cannot be used') as string })
   // A job does not hear of it: its output is forwarded to a person.
   expect(await rig.run(['--', 'true'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
+})
+
+test('a command counts by its exit code, whatever it leaves behind; at its time limit all of it is killed', async () => {
+  await using rig = createRig()
+  const leaves = ['sh', '-c', 'sleep 61 & exit 0']
+  const floods = ['sh', '-c', 'yes | head -c 50000000; echo the end >&2']
+  const hangs = ['sh', '-c', 'sleep 62 & sleep 62']
+  fs.outputJsonSync(rig.home.config, {
+    notify: {
+      timeout: '5s',
+      targets: {
+        leaves: { type: 'command', command: leaves },
+        floods: { type: 'command', command: floods },
+      },
+    },
+  })
+  const { code, stdout } = await rig.run(['notify', 'test'])
+  expect([code, stdout]).toEqual([0, 'leaves: sent, exit 0\nfloods: sent, exit 0 the end\n'])
+  fs.outputJsonSync(rig.home.config, {
+    notify: { timeout: '300ms', targets: { hangs: { type: 'command', command: hangs } } },
+  })
+  expect((await rig.run(['notify', 'test'])).stdout).toBe('hangs: failed, sh did not end within 0.3s\n')
+  await until(
+    'nothing of it is left',
+    () => processesOf(rig.directory).filter((pid) => commandOf(pid).includes('62')).length === 0,
+  )
+})
+
+function commandOf(pid: number): string {
+  return fs.existsSync(`/proc/${pid}/cmdline`) ? fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8') : ''
+}
+
+test('an answer without end is not read to its end; a user in the address becomes a header and stays out of the record', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  server.mood = 'endless'
+  const url = server.url.replace('http://', 'http://me:hunter2@')
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1 },
+    notify: { timeout: '5s', targets: { hook: { type: 'webhook', url } } },
+  })
+  const before = Date.now()
+  expect(await rig.run(['--job', 'job', '--', 'false'])).toMatchObject({ code: 1, stdout: '', stderr: '' })
+  expect(Date.now() - before).toBeLessThan(4000)
+  expect(server.received[0]?.headers.authorization).toBe(`Basic ${Buffer.from('me:hunter2').toString('base64')}`)
+  await server.goAway()
+  await rig.run(['--job', 'job', '--', 'true'])
+  const events = rig.events().filter((event) => event.type === 'notification.outcome')
+  expect(events.map(({ outcome, error }) => [outcome, error])).toEqual([
+    ['sent', null],
+    ['failed', 'no connection: ECONNREFUSED'],
+  ])
+  expect(fs.readFileSync(rig.home.journal, 'utf8')).not.toContain('hunter2')
 })

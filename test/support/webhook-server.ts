@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export type Mood = 'ok' | 'error' | 'busy' | 'refuse' | 'hang' | 'drop' | 'drop-late'
+export type Mood = 'ok' | 'error' | 'busy' | 'refuse' | 'hang' | 'drop' | 'drop-late' | 'endless'
 
 export interface Received {
   readonly headers: IncomingMessage['headers']
@@ -15,6 +15,7 @@ export interface Received {
 export class WebhookServer implements AsyncDisposable {
   mood: Mood = 'ok'
   answer = 'ok'
+  retryAfter: string | null = null
   readonly received: Received[] = []
   readonly #server: Server
   #port = 0
@@ -61,11 +62,22 @@ export class WebhookServer implements AsyncDisposable {
     this.received.push({ headers: request.headers, body, path: request.url ?? '', mood })
     if (mood === 'hang') return
     if (mood === 'drop-late') return void request.socket.destroy()
+    if (mood === 'endless') return flood(response.writeHead(200))
     const status = { ok: 200, error: 500, busy: 429, refuse: 410 }[mood]
-    response.writeHead(status).end(this.answer)
+    response.writeHead(status, this.retryAfter === null ? {} : { 'retry-after': this.retryAfter }).end(this.answer)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#server.listening) await this.goAway()
   }
+}
+
+function flood(response: ServerResponse): void {
+  const chunk = Buffer.alloc(64 * 1024, 'x')
+  const write = (): void => {
+    if (response.destroyed) return
+    if (response.write(chunk)) setImmediate(write)
+    else response.once('drain', write)
+  }
+  write()
 }
