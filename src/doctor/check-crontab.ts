@@ -33,6 +33,11 @@ export async function readCrontab(base: string): Promise<Crontab> {
   }
 }
 
+/**
+ * Lines as this shell would run them, not as cron does: who looks at a base directory that only a variable of this shell
+ * names looks for the jobs that should record there, and hears that they never ran. Where cron lets them record
+ * instead `schedule import` tells.
+ */
 export function userLines(text: string, base: string): UserLine[] {
   return parseCrontab(text, { name: 'crontab', form: 'user', environmentOf })
     .filter(({ command }) => command !== '')

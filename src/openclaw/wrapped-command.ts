@@ -2,8 +2,10 @@ import { basename } from 'node:path'
 import { resolveHome } from '../config/base-directory.ts'
 import { COMMAND_NAMES } from '../config/command-names.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
+import { deriveJobId } from '../config/job-id.ts'
 import { RUN_OPTIONS } from '../config/option-specs.ts'
 import type { RunOptions } from '../config/run-options.ts'
+import { messageOf } from '../errors.ts'
 import type { OpenclawJob } from './openclaw-job.ts'
 
 /** How an OpenClaw job, a line of a crontab or a service of systemd runs cronwrap. */
@@ -25,12 +27,43 @@ export interface WrappedCommand {
 
 /** What an OpenClaw job runs through cronwrap; null when it does not. */
 export function findWrapped(job: OpenclawJob): WrappedCommand | null {
-  return resolved(invocation(job), { ...surroundings(), ...job.env })
+  const found = invocation(job)
+  if (found === null) return null
+  try {
+    return resolved(found, { ...surroundings(), ...job.env })
+  } catch {
+    return null // cronwrap would refuse it, and run nothing.
+  }
 }
 
-/** What a command of cron or systemd runs through cronwrap in this environment; null when it does not. */
-export function findWrappedIn(argv: readonly string[], env: NodeJS.ProcessEnv): WrappedCommand | null {
-  return resolved(invocationOf(argv), env)
+export type Invoked =
+  | { readonly kind: 'job'; readonly wrapped: WrappedCommand }
+  /** cronwrap, but no job: `cronwrap status`. */
+  | { readonly kind: 'own' }
+  /** cronwrap would refuse it, or what it records is known to the shell only. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'none' }
+
+/** What the words of a command run through cronwrap in this environment. A `$` in them was not expanded. */
+export function readInvocation(words: readonly string[], env: NodeJS.ProcessEnv): Invoked {
+  const found = invocationIn(words)
+  if (found === null) return { kind: 'none' }
+  if (found.isOwn) return { kind: 'own' }
+  try {
+    const wrapped = resolved(found, env)
+    const unsure = [wrapped.base, derivedFrom(wrapped.job, found.command)].find((text) => /[$`]/.test(text))
+    if (unsure === undefined) return { kind: 'job', wrapped }
+    return { kind: 'refused', reason: `${unsure} is known to the shell only` }
+  } catch (error) {
+    return { kind: 'refused', reason: messageOf(error) }
+  }
+}
+
+/** The word that gave the job its name, where the shell makes another one of it; else the name. */
+function derivedFrom(job: string, command: readonly string[]): string {
+  const otherwise = deriveJobId(command.map((word) => word.replace(/[$`]/g, 'x')))
+  const isDerived = job === deriveJobId(command) && job !== otherwise
+  return isDerived ? (command.find((word) => /[$`]/.test(word)) ?? job) : job
 }
 
 /** Our environment, which is taken for that of a job of ours, as far as it does not speak of one job. */
@@ -38,18 +71,13 @@ export function surroundings(): NodeJS.ProcessEnv {
   return { ...process.env, CRONWRAP_JOB: undefined, CRONWRAP_JOB_ID: undefined }
 }
 
-function resolved(found: Invocation | null, surrounding: NodeJS.ProcessEnv): WrappedCommand | null {
-  if (found === null) return null
-  const { wrapper, flags, command } = found
+/** @throws CronwrapError where cronwrap would refuse it */
+function resolved({ wrapper, flags, command }: Invocation, surrounding: NodeJS.ProcessEnv): WrappedCommand {
   const env = { ...surrounding, ...assignmentsIn(wrapper) }
   const settings = readFlags(flags)
   const home = resolveHome(settings.get('home'), env)
-  try {
-    const { job: name, options } = resolveRunOptions(settings, command, env, home)
-    return { job: name, base: home.base, wrapper, flags, command, options, longestMs: longestMs(options) }
-  } catch {
-    return null // cronwrap would refuse it, and run nothing.
-  }
+  const { job: name, options } = resolveRunOptions(settings, command, env, home)
+  return { job: name, base: home.base, wrapper, flags, command, options, longestMs: longestMs(options) }
 }
 
 /** `NAME=value` among what stands before cronwrap. */
@@ -74,6 +102,8 @@ interface Invocation {
   readonly wrapper: readonly string[]
   readonly flags: readonly string[]
   readonly command: readonly string[]
+  /** `cronwrap status` runs no job. */
+  readonly isOwn: boolean
 }
 
 function invocation({ payload, argv, message }: OpenclawJob): Invocation | null {
@@ -81,22 +111,25 @@ function invocation({ payload, argv, message }: OpenclawJob): Invocation | null 
     // In prose, cronwrap is also a word: only with an option or `--` it is a command.
     const text = message.replaceAll('\\\n', ' ').replaceAll('`', '\n')
     const line = /(?:^|\s)((?:\S*\/)?cronwrap(?:\.js)?[ \t]+(?:run[ \t]+)?-[^\n]*)/.exec(text)?.[1]
-    return line === undefined ? null : invocationIn(splitWords(line))
+    return line === undefined ? null : jobIn(splitWords(line))
   }
-  return invocationOf(argv)
-}
-
-function invocationOf(argv: readonly string[]): Invocation | null {
   const line = shellLine(argv)
-  if (line === null) return invocationIn(argv)
-  const found = line.split(/&&|\|\||[;|\n]/).map((part) => invocationIn(splitWords(part)))
+  if (line === null) return jobIn(argv)
+  const found = line.split(/&&|\|\||[;|\n]/).map((part) => jobIn(splitWords(part)))
   return found.find((each) => each !== null) ?? null
 }
 
+function jobIn(words: readonly string[]): Invocation | null {
+  const found = invocationIn(words)
+  return found === null || found.isOwn ? null : found
+}
+
 /** What may stand before cronwrap: settings, programs that start another one, their options, and a file for flock. */
-function mayStandBefore(word: string, at: number): boolean {
+export function mayStandBefore(word: string, at: number): boolean {
   if (/^(?:\w+=|-|[\d.]+[smh]?$)/.test(word) || (at > 0 && word.startsWith('/'))) return true
-  return /^(?:node|npx|env|timeout|nice|ionice|flock|chronic|sudo|exec)$/.test(basename(word))
+  return /^(?:node|npx|env|timeout|nice|ionice|flock|chronic|sudo|exec|nohup|setsid|time|command|stdbuf)$/.test(
+    basename(word),
+  )
 }
 
 function invocationIn(words: readonly string[]): Invocation | null {
@@ -109,9 +142,8 @@ function invocationIn(words: readonly string[]): Invocation | null {
     end += takesValue(rest[end] ?? '') ? 2 : 1
   const isMarked = rest[end] === '--'
   const command = rest.slice(isMarked ? end + 1 : end)
-  // `cronwrap status` runs no job.
-  if (command.length === 0 || (!isMarked && start === 0 && COMMAND_NAMES.includes(command[0] ?? ''))) return null
-  return { wrapper: words.slice(0, at + 1), flags: rest.slice(start, end), command }
+  const isOwn = command.length === 0 || (!isMarked && start === 0 && COMMAND_NAMES.includes(command[0] ?? ''))
+  return { wrapper: words.slice(0, at + 1), flags: rest.slice(start, end), command, isOwn }
 }
 
 /** The line of `sh -c` or `/usr/bin/env bash -lc`; null for another command. */

@@ -102,6 +102,8 @@ export interface ScheduleSet extends EventBase {
   readonly type: 'schedule.set'
   readonly schedule: JobSchedule | null
   readonly source: Exclude<ScheduleSource, 'run'>
+  /** The crontab it was imported from, where that alone was looked at. */
+  readonly file?: string
 }
 
 /** Times at which the job was due and did not start. */
@@ -212,7 +214,11 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
     case 'run.slow':
       return isText(event['run_id']) && isTime(event['started']) && isCount(event['limit_ms'])
     case 'schedule.set':
-      return isScheduleOrNull(event['schedule']) && isOneOf(SCHEDULE_SOURCES, event['source'])
+      return (
+        isScheduleOrNull(event['schedule']) &&
+        isOneOf(SCHEDULE_SOURCES, event['source']) &&
+        isMissingOr(isText, event['file'])
+      )
     default:
       return isNotificationEvent(event)
   }

@@ -25,7 +25,12 @@ export function applySchedule(entry: SummaryEntry, event: ScheduleSet): SummaryE
     if (source === 'config' && entry.schedule?.source !== 'config') return next
     return { ...next, schedule: null, consecutive_missed: 0, missed_since: null }
   }
-  return { ...next, schedule: continued(entry.schedule, { ...schedule, source, since: toWholeSeconds(event.time) }) }
+  const origin = {
+    source,
+    since: toWholeSeconds(event.time),
+    ...(event.file === undefined ? {} : { file: event.file }),
+  }
+  return { ...next, schedule: continued(entry.schedule, { ...schedule, ...origin }) }
 }
 
 /** A run also says what cronwrap.json says; then it is gone when it is gone from there. */

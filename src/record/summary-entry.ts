@@ -15,6 +15,8 @@ export interface RecentRun {
 export interface KnownSchedule extends JobSchedule {
   readonly source: ScheduleSource
   readonly since: string
+  /** The crontab it was imported from, where that alone was looked at. */
+  readonly file?: string
 }
 
 export interface SlowRun {

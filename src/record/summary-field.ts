@@ -82,7 +82,13 @@ function isRecentRun(value: unknown): boolean {
 }
 
 function isKnownSchedule(value: unknown): boolean {
-  return isSchedule(value) && isObject(value) && isOneOf(SCHEDULE_SOURCES, value['source']) && isTime(value['since'])
+  return (
+    isSchedule(value) &&
+    isObject(value) &&
+    isOneOf(SCHEDULE_SOURCES, value['source']) &&
+    isTime(value['since']) &&
+    isMissingOr(isText, value['file'])
+  )
 }
 
 function isSlowRun(value: unknown): boolean {

@@ -1,9 +1,9 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, messageOf } from '../errors.ts'
-import { parseCrontab, type CronLine, type CrontabForm } from './crontab.ts'
+import { parseCrontab, type CronLine, type CrontabForm, type CrontabSource } from './crontab.ts'
 import { NOTHING_FOUND, type Findings } from './found-schedule.ts'
-import { environmentOf } from './user-environment.ts'
+import { cronEnvironmentOf, environmentOf } from './user-environment.ts'
 
 const TIMEOUT_MS = 10_000
 
@@ -28,7 +28,7 @@ export async function findInUserCrontab(): Promise<Findings> {
   const crontab = await readUserCrontab()
   if (crontab.kind === 'none') return NOTHING_FOUND
   if (crontab.kind === 'unreadable') return { found: [], unreadable: [`the crontab cannot be read: ${crontab.reason}`] }
-  return { found: parseCrontab(crontab.text, { name: 'crontab', form: 'user', environmentOf }), unreadable: [] }
+  return { found: linesOf(crontab.text, { name: 'crontab', form: 'user' }), unreadable: [] }
 }
 
 /** Those that cron reads of its own accord, for all users. */
@@ -47,7 +47,16 @@ export function findInSystemCrontabs(etc = '/etc'): Findings {
 
 /** @throws an errno error */
 export function readCrontabFile(path: string, form: CrontabForm): CronLine[] {
-  return parseCrontab(fs.readFileSync(path, 'utf8'), { name: path, form, environmentOf })
+  return linesOf(fs.readFileSync(path, 'utf8'), { name: path, form })
+}
+
+/** Where a line would record that is tried in this shell shows what cron does not know. */
+function linesOf(text: string, source: Omit<CrontabSource, 'environmentOf'>): CronLine[] {
+  const inShell = parseCrontab(text, { ...source, environmentOf })
+  return parseCrontab(text, { ...source, environmentOf: cronEnvironmentOf }).map((line, index) => {
+    const baseInShell = inShell[index]?.wrapped?.base
+    return baseInShell === undefined ? line : { ...line, baseInShell }
+  })
 }
 
 /** Nothing where there is no such file. */

@@ -1,5 +1,6 @@
-import { assignmentsIn, findWrappedIn } from '../openclaw/wrapped-command.ts'
+import { assignmentsIn } from '../openclaw/wrapped-command.ts'
 import { timesOf, type FoundSchedule, type Times } from './found-schedule.ts'
+import { foundAs, readShellLine, type EnvironmentOf } from './started-command.ts'
 
 /** What cron gives a job, unless the crontab says otherwise. */
 const CRON_PATH = '/usr/bin:/bin'
@@ -12,7 +13,7 @@ export interface CrontabSource {
   readonly name: string
   readonly form: CrontabForm
   /** What the lines of this user find in their environment; null is the user whose crontab it is. */
-  readonly environmentOf: (user: string | null) => NodeJS.ProcessEnv
+  readonly environmentOf: EnvironmentOf
 }
 
 /** A line that runs something, or that nobody understands: then its command is empty. */
@@ -52,20 +53,20 @@ function readLine(line: string, where: string, source: CrontabSource, variables:
   const spreadMs = 60_000 * Number(/^\d+$/.exec(variables['RANDOM_DELAY'] ?? '') ?? 0)
   if (parts === null) {
     const times: Times = { kind: 'untold', reason: `"${line}" is no line of a crontab` }
-    return { where, command: '', written: line, hasInput: false, path: CRON_PATH, times, spreadMs, wrapped: null }
+    const nothing = { command: '', hasInput: false, wrapped: null, unnamed: null }
+    return { ...nothing, where, written: line, path: CRON_PATH, times, spreadMs }
   }
   const [, cut = '', input] = /^((?:\\%|[^%])*)(?:%([^]*))?$/.exec(parts.command) ?? []
   const command = cut.replaceAll('\\%', '%')
-  const wrapped = findWrappedIn(['sh', '-c', command], { ...source.environmentOf(parts.user), ...variables })
+  const env = { ...source.environmentOf(parts.user), ...variables }
+  const started = readShellLine(command, env, source.environmentOf)
   return {
     where,
     command,
     written: parts.command,
     hasInput: input !== undefined,
-    path: assignmentsIn(wrapped?.wrapper ?? [])['PATH'] ?? variables['PATH'] ?? CRON_PATH,
-    times: readTimes(parts.when, tz),
-    spreadMs,
-    wrapped,
+    path: assignmentsIn(started.wrapped?.wrapper ?? [])['PATH'] ?? variables['PATH'] ?? CRON_PATH,
+    ...foundAs(started, readTimes(parts.when, tz), spreadMs),
   }
 }
 

@@ -22,6 +22,10 @@ export interface FoundSchedule {
   readonly spreadMs: number
   /** How it runs under cronwrap; null when it does not. */
   readonly wrapped: WrappedCommand | null
+  /** Why it cannot be told which job it records, where cronwrap is in it. */
+  readonly unnamed: string | null
+  /** Where it would record if its scheduler knew the environment of this shell. */
+  readonly baseInShell?: string
 }
 
 /** What one scheduler starts. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { readSummary } from '../record/read-records.ts'
@@ -17,25 +18,29 @@ export interface ImportRequest {
 }
 
 export interface ImportReport extends ImportPlan {
+  /** The base directory that it is about. */
+  readonly base: string
   /** Why not everything was looked at; one line each. */
   readonly unreadable: readonly string[]
 }
 
 /**
  * Learns from the schedulers of this machine when jobs are due. A schedule that a job's runs, cronwrap.json or a
- * person named is left alone; an imported one that nothing names any more goes.
+ * person named is left alone; an imported one that nothing names any more goes, unless it came from a file that is
+ * not looked at.
  * @throws CronwrapError `CANNOT_RECORD`, or `CANNOT_READ` for the one file that was asked for
  */
 export async function importSchedules(home: Home, request: ImportRequest, now: Date): Promise<ImportReport> {
   const { found, unreadable } = request.file === null ? await findEverywhere() : findInOneFile(request.file)
-  const coverage = request.file !== null ? 'one-file' : unreadable.length === 0 ? 'complete' : 'incomplete'
-  const plan = planImport(found, readSummary(home), home.base, coverage)
+  const file = request.file === null ? null : resolve(request.file.path)
+  const look = { isComplete: unreadable.length === 0, file }
+  const plan = planImport(found, readSummary(home), home.base, look)
   const changes = plan.steps.flatMap(({ job, outcome, schedule }) => {
     if (outcome === 'forgotten') return [{ job, schedule: null }]
     return outcome === 'learnt' ? [{ job, schedule }] : []
   })
-  if (!request.dryRun) await recordSchedules(home, changes, 'import', now)
-  return { ...plan, unreadable }
+  if (!request.dryRun) await recordSchedules(home, changes, { source: 'import', file }, now)
+  return { ...plan, base: home.base, unreadable }
 }
 
 /**
@@ -47,14 +52,14 @@ export async function undoImport(home: Home, { dryRun }: { dryRun: boolean }, no
     schedule?.source === 'import' ? [{ job, schedule }] : [],
   )
   const changes = imported.map(({ job }) => ({ job, schedule: null }))
-  if (!dryRun) await recordSchedules(home, changes, 'import', now)
+  if (!dryRun) await recordSchedules(home, changes, { source: 'import', file: null }, now)
   const steps = imported.map((each) => ({
     ...each,
     outcome: 'forgotten' as const,
     where: [],
     reason: 'it was imported',
   }))
-  return { steps, unwrapped: [], elsewhere: [], unclear: [], unreadable: [] }
+  return { base: home.base, steps, unwrapped: [], unnamed: [], elsewhere: [], unclear: [], unreadable: [] }
 }
 
 async function findEverywhere(): Promise<Findings> {

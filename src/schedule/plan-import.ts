@@ -24,50 +24,54 @@ export interface ImportPlan {
   readonly steps: readonly ImportStep[]
   /** What runs under no cronwrap. */
   readonly unwrapped: readonly FoundSchedule[]
+  /** What has cronwrap in it, and records nobody can tell what. */
+  readonly unnamed: readonly FoundSchedule[]
   /** What records in another base directory. */
   readonly elsewhere: readonly FoundSchedule[]
   /** What nobody understands. */
   readonly unclear: readonly FoundSchedule[]
 }
 
-/** Whether what was not found is nowhere: `one-file` says nothing of the rest. */
-export type Coverage = 'complete' | 'incomplete' | 'one-file'
+/** Where an import looked. */
+export interface Look {
+  /** Everything could be read: what was not found there is not there. */
+  readonly isComplete: boolean
+  /** The one crontab that was looked at; null: all schedulers of this machine. */
+  readonly file: string | null
+}
 
 /** A directory of scripts is several jobs; and what cronwrap does for itself, or for a person, is none. */
 const NO_JOB = new RegExp(
-  String.raw`\brun-parts\b|\bcronwrap(?:\.js)?\s+(?:${COMMAND_NAMES.filter((name) => name !== 'run').join('|')})\b`,
+  String.raw`\brun-parts\b|\bcronwrap(?:\.js)?\s+(?:--home(?:=|\s+)\S+\s+)?(?:${COMMAND_NAMES.filter((name) => name !== 'run').join('|')})\b`,
 )
 
 /** Compares what the schedulers start with what is known. Pure. */
-export function planImport(
-  found: readonly FoundSchedule[],
-  summary: Summary,
-  base: string,
-  coverage: Coverage,
-): ImportPlan {
+export function planImport(found: readonly FoundSchedule[], summary: Summary, base: string, look: Look): ImportPlan {
   const here = new Map<string, FoundSchedule[]>()
   for (const each of found) {
     if (each.wrapped?.base === base) here.set(each.wrapped.job, [...(here.get(each.wrapped.job) ?? []), each])
   }
-  const steps = [...here].map(([job, ofJob]) => stepFor(job, ofJob, summary.get(job)?.schedule ?? null, coverage))
-  const imported = [...summary].flatMap(([job, { schedule }]) =>
-    schedule?.source === 'import' && !here.has(job) && coverage !== 'one-file' ? [{ job, schedule }] : [],
-  )
-  const gone = imported.map(({ job, schedule }) => goneStep(job, schedule, [], 'it is not found any more', coverage))
+  const steps = [...here].map(([job, ofJob]) => stepFor(job, ofJob, summary.get(job)?.schedule ?? null, look))
+  const gone = [...summary].flatMap(([job, { schedule }]) => {
+    if (schedule?.source !== 'import' || here.has(job) || !isWithin(look, schedule)) return []
+    return [goneStep(job, schedule, [], 'it is not found any more', look)]
+  })
+  const others = found.filter(({ wrapped, command }) => wrapped === null && command !== '' && !NO_JOB.test(command))
   return {
     steps: [...steps, ...gone].toSorted((a, b) => (a.job < b.job ? -1 : 1)),
-    unwrapped: found.filter(({ wrapped, command }) => wrapped === null && command !== '' && !NO_JOB.test(command)),
+    unwrapped: others.filter(({ unnamed }) => unnamed === null),
+    unnamed: others.filter(({ unnamed }) => unnamed !== null),
     elsewhere: found.filter(({ wrapped }) => wrapped !== null && wrapped.base !== base),
     unclear: found.filter(({ command }) => command === ''),
   }
 }
 
-function stepFor(
-  job: string,
-  found: readonly FoundSchedule[],
-  known: KnownSchedule | null,
-  coverage: Coverage,
-): ImportStep {
+/** Of what does not come from it one file says nothing. */
+function isWithin(look: Look, known: KnownSchedule): boolean {
+  return look.file === null || known.file === look.file
+}
+
+function stepFor(job: string, found: readonly FoundSchedule[], known: KnownSchedule | null, look: Look): ImportStep {
   const schedule = scheduleIn(found)
   const where = found.map((each) => each.where)
   if (known !== null && known.source !== 'import') {
@@ -81,9 +85,14 @@ function stepFor(
     if (known === null) return { job, outcome: 'untold', schedule, where, reason }
     // Started here at no time of its own, it may still be by a scheduler that could not be asked.
     const isCertain = found.some(({ times }) => times.kind !== 'none')
-    return goneStep(job, known, where, reason, isCertain ? 'complete' : coverage)
+    const isComplete = isCertain || (look.isComplete && isWithin(look, known))
+    return goneStep(job, known, where, reason, { ...look, isComplete })
   }
-  const isKnown = known !== null && isSameTimes(known, schedule) && known.grace_ms === schedule.grace_ms
+  const isKnown =
+    known !== null &&
+    isSameTimes(known, schedule) &&
+    known.grace_ms === schedule.grace_ms &&
+    (known.file ?? null) === look.file
   return { job, outcome: isKnown ? 'unchanged' : 'learnt', schedule, where, reason: null }
 }
 
@@ -95,12 +104,15 @@ const SAID_BY: Record<Exclude<KnownSchedule['source'], 'import'>, string> = {
 
 function goneStep(
   job: string,
-  schedule: JobSchedule,
+  schedule: KnownSchedule,
   where: readonly string[],
   reason: string,
-  coverage: Coverage,
+  { isComplete, file }: Look,
 ): ImportStep {
-  if (coverage === 'complete') return { job, outcome: 'forgotten', schedule, where, reason }
+  // The schedulers of this machine need not know the file.
+  if (file === null && schedule.file !== undefined)
+    return { job, outcome: 'kept', schedule, where, reason: `it was imported from ${schedule.file}` }
+  if (isComplete) return { job, outcome: 'forgotten', schedule, where, reason }
   return { job, outcome: 'kept', schedule, where, reason: `${reason}, and not everything was read` }
 }
 

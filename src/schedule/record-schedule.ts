@@ -13,6 +13,12 @@ export interface ScheduleChange {
   readonly schedule: JobSchedule | null
 }
 
+export interface ScheduleOrigin {
+  readonly source: ScheduleSet['source']
+  /** The one file it was imported from; null for anything else. */
+  readonly file: string | null
+}
+
 /**
  * Records when jobs are due from now on, and folds once for all of them.
  * @throws CronwrapError `CANNOT_RECORD`
@@ -20,7 +26,7 @@ export interface ScheduleChange {
 export async function recordSchedules(
   home: Home,
   changes: readonly ScheduleChange[],
-  source: ScheduleSet['source'],
+  { source, file }: ScheduleOrigin,
   now: Date,
 ): Promise<void> {
   if (changes.length === 0) return
@@ -28,7 +34,15 @@ export async function recordSchedules(
     makeDirectory(home.logs)
     const time = toLocalIso(now, 'milliseconds')
     const places = changes.map(({ job, schedule }) =>
-      appendEvent(home, { type: 'schedule.set', id: newRunId(), time, job, schedule, source }),
+      appendEvent(home, {
+        type: 'schedule.set',
+        id: newRunId(),
+        time,
+        job,
+        schedule,
+        source,
+        ...(file === null ? {} : { file }),
+      }),
     )
     const upTo = places.at(-1)
     await foldIntoViews(home, upTo === undefined ? {} : { upTo })

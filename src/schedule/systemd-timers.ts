@@ -1,9 +1,10 @@
 import { errnoOf } from '../errors.ts'
 import { listIn, textField } from '../openclaw/openclaw-cli.ts'
-import { findWrappedIn, splitWords } from '../openclaw/wrapped-command.ts'
+import { splitWords } from '../openclaw/wrapped-command.ts'
 import { NOTHING_FOUND, type Findings, type FoundSchedule } from './found-schedule.ts'
+import { foundAs, NOT_OURS, readStarted } from './started-command.ts'
 import { readProperties, spreadOfTimer, timesOfTimer, TIMER_PROPERTIES, type Properties } from './timer-times.ts'
-import { environmentOf } from './user-environment.ts'
+import { cronEnvironmentOf, homeOf, readEnvironmentFile } from './user-environment.ts'
 
 const TIMEOUT_MS = 10_000
 
@@ -21,15 +22,17 @@ export async function findInTimers(manager: Manager): Promise<Findings> {
   }
   const names = timers.map(({ timer }) => timer)
   const services = [...new Set(timers.map(({ service }) => service))]
-  const [ofTimers, ofServices] = await Promise.all([
+  const [ofTimers, ofServices, given] = await Promise.all([
     show(manager, names, ['Id', ...TIMER_PROPERTIES]),
     show(manager, services, SERVICE_PROPERTIES),
+    environmentOfManager(manager),
   ])
   if (ofTimers === null || ofServices === null)
     return { found: [], unreadable: [`the ${manager} timers of systemd cannot be read: systemctl show failed`] }
-  const found = timers.map(({ timer, service }) =>
-    foundIn(manager, timer, ofTimers.get(timer) ?? new Map(), ofServices.get(service) ?? new Map()),
-  )
+  const found = timers.map(({ timer, service }) => {
+    const unit = { timer, ofTimer: ofTimers.get(timer) ?? new Map(), ofService: ofServices.get(service) ?? new Map() }
+    return foundIn(manager, unit, given)
+  })
   // One may start a target, which runs no command.
   return { found: found.filter(({ command }) => command !== ''), unreadable: [] }
 }
@@ -83,18 +86,30 @@ async function show(
   return new Map(blocks.map((block) => [block.get('Id')?.[0] ?? '', block]))
 }
 
-function foundIn(manager: Manager, timer: string, ofTimer: Properties, ofService: Properties): FoundSchedule {
+/** What it gives each service: for the machine next to nothing, for a user what the session told it; never what a shell exports. */
+async function environmentOfManager(manager: Manager): Promise<NodeJS.ProcessEnv> {
+  if (manager === 'system') return {}
+  const answer = await systemctl(manager, ['show-environment'])
+  return answer.kind === 'answer' ? readEnvironmentFile(answer.text) : {}
+}
+
+interface Unit {
+  readonly timer: string
+  readonly ofTimer: Properties
+  readonly ofService: Properties
+}
+
+function foundIn(manager: Manager, { timer, ofTimer, ofService }: Unit, given: NodeJS.ProcessEnv): FoundSchedule {
   const lines = (ofService.get('ExecStart') ?? []).map((text) => / argv\[\]=(.*?) ; /.exec(text)?.[1] ?? '')
   const user = manager === 'user' ? null : (ofService.get('User')?.[0] ?? 'root')
   const variables = splitWords(ofService.get('Environment')?.join(' ') ?? '').map((word) => word.split(/=(.*)/s))
-  const env = { ...environmentOf(user), ...(Object.fromEntries(variables) as Record<string, string>) }
-  const wrapped = lines.map((line) => findWrappedIn(wordsOf(line), env)).find((each) => each !== null)
+  const env = { HOME: homeOf(user), ...given, ...(Object.fromEntries(variables) as Record<string, string>) }
+  const all = lines.map((line) => readStarted(wordsOf(line), env, cronEnvironmentOf))
+  const started = all.find(({ wrapped }) => wrapped !== null) ?? all.find(({ unnamed }) => unnamed !== null)
   return {
     where: manager === 'user' ? `${timer} of this user` : timer,
     command: lines.join('; '),
-    times: timesOfTimer(ofTimer),
-    spreadMs: spreadOfTimer(ofTimer),
-    wrapped: wrapped ?? null,
+    ...foundAs(started ?? NOT_OURS, timesOfTimer(ofTimer), spreadOfTimer(ofTimer)),
   }
 }
 

@@ -3,6 +3,7 @@ import { SCHEDULE_SEPARATOR } from '../config/option-value.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { parseDuration } from '../platform/duration.ts'
 import type { JobSchedule } from '../record/event.ts'
+import type { KnownSchedule } from '../record/summary-entry.ts'
 
 /** When a job is due. */
 export type Timetable =
@@ -62,11 +63,15 @@ function earliestOf(crons: readonly Cron[]): (after: Date) => Date | null {
   }
 }
 
-/** The next time a job is due, from now on; null when it is not, or cannot be known. */
-export function nextDue(schedule: JobSchedule, lastStart: Date | null, now: Date): Date | null {
+/**
+ * The next time a job is due; null when it is at no time any more. One in the past is overdue: an interval
+ * passes from the last start, or from when the schedule was first known, and nothing was started since.
+ * @throws CronwrapError `BAD_VALUE`
+ */
+export function nextDue(schedule: Omit<KnownSchedule, 'source'>, lastStart: Date | null, now: Date): Date | null {
   const timetable = readTimetable(schedule)
   if (timetable.kind === 'calendar') return timetable.next(now)
-  return lastStart === null ? null : new Date(lastStart.getTime() + timetable.everyMs)
+  return new Date(Math.max(Date.parse(schedule.since), lastStart?.getTime() ?? -Infinity) + timetable.everyMs)
 }
 
 function hasYear(expression: string): boolean {

@@ -128,6 +128,27 @@ test('variables count for the lines after them', () => {
   expect(reasons[1]).toBe('"no zone" is not a time zone')
 })
 
+test('a sleep before the job is added to what the scheduler may take', () => {
+  const job = 'cronwrap --job a -- true'
+  const lines = parse(
+    'user',
+    `0 9 * * * sleep 2m; ${job}`,
+    'RANDOM_DELAY=1',
+    `0 9 * * * sleep 30; ${job}`,
+    String.raw`0 9 * * * sleep $((RANDOM \% 60)); ${'$'}{job}`.replace('${job}', job),
+    `0 9 * * * test -x /x && ${job}`,
+    `@reboot test -x /x && ${job}`,
+  )
+  expect(lines.map(({ spreadMs }) => spreadMs)).toEqual([120_000, 90_000, 60_000, 60_000, 60_000])
+  expect(lines.map(({ times }) => (times.kind === 'times' ? times.expression : times.reason))).toEqual([
+    '0 9 * * *',
+    '0 9 * * *',
+    'how long it sleeps before cannot be told',
+    'it runs under a condition',
+    'it runs when the machine starts',
+  ])
+})
+
 test('of /etc those files count that cron reads', async () => {
   await using rig = createRig()
   rig.write('etc/crontab', '17 * * * * root cd / && run-parts --report /etc/cron.hourly\n')

@@ -6,6 +6,7 @@ import { createRig, type Rig } from '../support/rig.ts'
 import { standInForSchedulers } from './stand-in.ts'
 
 interface Report {
+  readonly job_not_told: readonly { readonly where: string; readonly command: string; readonly reason: string }[]
   readonly dry_run: boolean
   readonly jobs: readonly ImportStep[]
   readonly not_under_cronwrap: readonly { readonly where: string; readonly command: string }[]
@@ -46,7 +47,6 @@ function known(rig: Rig): Record<string, string> {
 const ofTheMachine = (where: string): boolean => where.startsWith('/etc/')
 
 const CRONTAB = [
-  '# what this user runs',
   'MAILTO=""',
   '@daily cronwrap --job daily -- /srv/daily.sh',
   '*/10 9-17 * * Mon-Fri cronwrap --job weekdays --grace 2m -- /srv/x.sh',
@@ -169,14 +169,22 @@ test('the timers of systemd, of the machine and of the user', async () => {
     },
     { name: 'last', times: ['OnCalendar=*-*~01 00:00:00'], command: 'cronwrap --job last -- x' },
     {
+      name: 'unsure',
+      times: ['OnCalendar=*-*-* 03:00:00'],
+      command: '/bin/sh -c pgrep -x restic || cronwrap --job unsure -- x',
+    },
+    {
       name: 'off',
       times: ['OnCalendar=*-*-* 01:00:00'],
       command: 'cronwrap --job off -- x',
       more: ['ActiveState=inactive'],
     },
   ])
+  expect(outcomes(await learn(rig, '--dry-run'))).toEqual(['nightly: learnt'])
+  rig.write('systemd/user/environment', `LANG=C\nCRONWRAP_HOME=${rig.home.base}\n`)
   const report = await learn(rig)
-  expect(outcomes(report)).toEqual(['last: untold', 'nightly: learnt', 'off: untold', 'sync: learnt'])
+  expect(outcomes(report)).toEqual(['last: untold', 'nightly: learnt', 'off: untold', 'sync: learnt', 'unsure: untold'])
+  expect(reasonOf(report, 'unsure')).toBe('it runs under a condition')
   expect(known(rig)).toEqual({
     nightly: '30 2 * * Mon-Fri Europe/Berlin 71m import',
     sync: 'every 30m null 5m import',
@@ -254,6 +262,80 @@ test('what the runs, cronwrap.json or a person said is kept', async () => {
   expect(Object.keys(known(rig))).toEqual(['said', 'set'])
 })
 
+test('what cron does not know of this shell does not count', async () => {
+  await using rig = createRig()
+  standInForSchedulers(rig)
+  const elsewhere = rig.path('.local/state/cronwrap')
+  rig.write('crontab', '@daily cronwrap --job a -- true\n@daily cronwrap --home /other --job b -- true\n')
+  const { stdout } = await rig.run(['schedule', 'import'])
+  expect(stdout.split('\n').filter((line) => line.startsWith('crontab'))).toEqual([
+    `crontab line 1: recorded elsewhere: a in ${elsewhere}: cron does not know this shell's CRONWRAP_HOME: set it in the crontab`,
+    'crontab line 2: recorded elsewhere: b in /other',
+  ])
+  const named = await rig.run(['schedule', 'import', '--home', rig.path('named')])
+  expect(named.stdout).toContain(`crontab line 1: recorded elsewhere: a in ${elsewhere}\n`)
+  rig.env['XDG_STATE_HOME'] = rig.path('state')
+  delete rig.env['CRONWRAP_HOME']
+  expect((await rig.run(['schedule', 'import'])).stdout).toContain("does not know this shell's XDG_STATE_HOME")
+  delete rig.env['XDG_STATE_HOME']
+  rig.env['CRONWRAP_JOB'] = 'exported'
+  expect(outcomes(await learn(rig))).toEqual(['a: learnt'])
+})
+
+test('what came from one file is forgotten by an import of that file, by --undo, and by whatever names another', async () => {
+  await using rig = createRig()
+  const { setCrontab } = standInForSchedulers(rig)
+  const line = (job: string): string => `0 9 * * * cronwrap --job ${job} -- true\n`
+  const write = (...jobs: readonly string[]): string =>
+    rig.write('tab', `CRONWRAP_HOME=${rig.home.base}\n${jobs.map(line).join('')}`)
+  const file = write('kept', 'moved', 'gone')
+  setCrontab()
+  await learn(rig, '--file', 'tab')
+  expect(rig.summary()['kept']?.schedule).toMatchObject({ source: 'import', file })
+  expect(outcomes(await learn(rig, '--file', file))).toEqual(['gone: unchanged', 'kept: unchanged', 'moved: unchanged'])
+
+  setCrontab(line('moved'), '@reboot cronwrap --job kept -- true')
+  const plain = await learn(rig)
+  expect(outcomes(plain)).toEqual(['gone: kept', 'kept: kept', 'moved: learnt'])
+  expect(reasonOf(plain, 'gone')).toBe(`it was imported from ${file}`)
+  expect(rig.summary()['moved']?.schedule).not.toHaveProperty('file')
+  expect(outcomes(await learn(rig))).toEqual(['gone: kept', 'kept: kept', 'moved: unchanged'])
+  expect(outcomes(await learn(rig, '--file', write('kept')))).toEqual(['gone: forgotten', 'kept: unchanged'])
+
+  rig.write('boot', `CRONWRAP_HOME=${rig.home.base}\n@reboot cronwrap --job moved -- true\n`)
+  expect(outcomes(await learn(rig, '--file', 'boot'))).toEqual(['moved: kept'])
+
+  setCrontab('@reboot cronwrap --job kept -- true')
+  expect(outcomes(await learn(rig))).toEqual(['kept: kept', 'moved: forgotten'])
+  expect(outcomes(await learn(rig, '--undo'))).toEqual(['kept: forgotten'])
+  expect(known(rig)).toEqual({})
+})
+
+test('a line of which the job cannot be told is told by itself', async () => {
+  await using rig = createRig()
+  standInForSchedulers(rig).setCrontab(
+    '@daily ssh host cronwrap --job far -- true',
+    '@daily cronwrap --hme /x --job typo -- true',
+    '@daily sudo -u daemon cronwrap check',
+    '@daily cronwrap --home /x check',
+    '@daily test -x /x && cronwrap --job perhaps -- true',
+  )
+  const { stdout } = await rig.run(['schedule', 'import', '--dry-run'])
+  const untold = 'cronwrap is in it, but which job it records cannot be told'
+  expect(stdout.split('\n').filter((each) => /^crontab|^perhaps/.test(each))).toEqual([
+    'perhaps: cannot be told (crontab line 6): it runs under a condition',
+    `crontab line 2: ssh host cronwrap --job far -- true: ${untold}: another program starts it`,
+    `crontab line 3: cronwrap --hme /x --job typo -- true: ${untold}: unknown option --hme`,
+  ])
+  expect(stdout).toContain('2 of which the job cannot be told')
+  const report = await learn(rig)
+  expect(report.job_not_told.map(({ where, reason }) => `${where}: ${reason}`)).toEqual([
+    'crontab line 2: another program starts it',
+    'crontab line 3: unknown option --hme',
+  ])
+  expect(report.not_under_cronwrap.filter(({ where }) => !ofTheMachine(where))).toEqual([])
+})
+
 test('times in several time zones are no schedule', async () => {
   await using rig = createRig()
   const line = '0 9 * * * cronwrap --job job -- true'
@@ -284,7 +366,7 @@ test('what is changed is learnt anew; what is gone is forgotten, once everything
   fs.removeSync(rig.path('gateway-down'))
   fs.removeSync(rig.path('systemd'))
 
-  const file = rig.write('file', '0 11 * * * cronwrap --job moved -- true\n')
+  const file = rig.write('file', `CRONWRAP_HOME=${rig.home.base}\n0 11 * * * cronwrap --job moved -- true\n`)
   expect(outcomes(await learn(rig, '--file', file))).toEqual(['moved: learnt'])
 
   rig.write('crontab-broken', '')
@@ -315,6 +397,7 @@ test('it is told in words, a line for each job and one of counts', async () => {
   await using rig = createRig()
   standInForSchedulers(rig)
   const lines = [
+    `CRONWRAP_HOME=${rig.home.base}`,
     'CRON_TZ=Asia/Shanghai',
     '0 7 * * * cronwrap --job water -- true',
     '@reboot cronwrap --job boot -- true',
@@ -324,11 +407,11 @@ test('it is told in words, a line for each job and one of counts', async () => {
   ]
   const file = rig.write('tab', lines.join('\n'))
   const told = (what: string): string[] => [
-    `boot: cannot be told (${file} line 3): it runs when the machine starts`,
-    `water: ${what} 0 7 * * * Asia/Shanghai, grace 10m (${file} line 2)`,
-    `${file} line 5: recorded elsewhere: far in /other`,
-    `not under cronwrap: ${file} line 4`,
-    `${file} line 6: "x" is no line of a crontab`,
+    `boot: cannot be told (${file} line 4): it runs when the machine starts`,
+    `water: ${what} 0 7 * * * Asia/Shanghai, grace 10m (${file} line 3)`,
+    `${file} line 6: recorded elsewhere: far in /other`,
+    `not under cronwrap: ${file} line 5`,
+    `${file} line 7: "x" is no line of a crontab`,
     `1 ${what}, 1 cannot be told, 1 not under cronwrap, 1 recorded elsewhere`,
   ]
   const run = async (...words: string[]): Promise<string[]> =>

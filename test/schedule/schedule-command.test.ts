@@ -11,24 +11,20 @@ test('schedule set, remove, and the table of what is known', async () => {
   expect((await rig.run(['schedule'])).stdout).toMatch(/^no job has a schedule/)
   const set = await rig.run(['schedule', 'set', 'backup', '30 2 * * *', '--tz', 'Europe/Berlin'])
   expect(set.stdout).toMatch(
-    /^backup: 30 2 \* \* \*; next \d{4}-\d\d-\d\d \d\d:\d\d:00 \(in \d+[smh]\); no run of it is on record yet\n$/,
+    /^backup: 30 2 \* \* \* Europe\/Berlin, grace 5m; next \d{4}-\d\d-\d\d \d\d:\d\d:00 \(in \d+[smh]\); no run of it is on record yet\n$/,
   )
   expect(rig.summary()['backup']?.schedule).toMatchObject({ ...SCHEDULE, source: 'command' })
   const interval = await rig.run(['schedule', 'set', 'sync', 'every', '30m', '--grace', '0', '--json'])
-  expect(JSON.parse(interval.stdout)).toEqual({
-    job: 'sync',
-    expression: 'every 30m',
-    tz: null,
-    grace_ms: 0,
-    next: null,
-  })
+  const since = Date.parse(rig.summary()['sync']?.schedule?.since ?? '')
+  const shown = JSON.parse(interval.stdout) as { next: string }
+  expect(shown).toMatchObject({ job: 'sync', expression: 'every 30m', tz: null, grace_ms: 0 })
+  expect(Date.parse(shown.next)).toBe(since + 1_800_000)
   await rig.run(['--job', 'sync', '--', 'true'])
   await rig.run(['--job', 'bad', '--schedule', '0 0 31 2 *', '--', 'true'])
 
-  const rows = (await rig.run(['schedule'])).stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(/ {2,}/))
+  const lines = (await rig.run(['schedule'])).stdout.trimEnd().split('\n')
+  const below = lines.pop()
+  const rows = lines.map((line) => line.split(/ {2,}/))
   expect(rows.map((row) => row.slice(0, 5))).toEqual([
     ['JOB', 'SCHEDULE', 'ZONE', 'GRACE', 'FROM'],
     ['backup', '30 2 * * *', 'Europe/Berlin', '5m', 'command'],
@@ -36,7 +32,8 @@ test('schedule set, remove, and the table of what is known', async () => {
     ['sync', 'every 30m', '-', '0ms', 'command'],
   ])
   expect(rows[0]?.slice(5)).toEqual(['NEXT', 'LAST MISSED'])
-  expect(rows[2]?.[5]).toContain('it is never due')
+  expect(rows[2]?.slice(5)).toEqual(['cannot be used', '-'])
+  expect(below).toBe('bad: the schedule "0 0 31 2 *" cannot be used: it is never due')
   expect(rows[3]?.slice(6)).toEqual([expect.stringMatching(/^in 2\dm$/), '-'])
   const listed = JSON.parse((await rig.run(['schedule', '--json'])).stdout) as { next: string | null; since: string }[]
   const started = Date.parse(rig.summary()['sync']?.last_run ?? '')
@@ -48,7 +45,65 @@ test('schedule set, remove, and the table of what is known', async () => {
   expect((await rig.run(['schedule', 'remove', 'bad'])).stdout).toContain('has the last word')
   expect(rig.summary()['backup']?.schedule).toBeNull()
   const unknown = await rig.run(['schedule', 'remove', 'synk'])
-  expect(unknown).toMatchObject({ code: 125, stderr: expect.stringContaining('did you mean sync?') as string })
+  expect(unknown.code).toBe(125)
+  expect(unknown.stderr).toContain('no schedule of a job "synk" is known')
+  expect(unknown.stderr).toContain('did you mean sync?')
+  // A job that has none is not meant.
+  expect((await rig.run(['schedule', 'remove', 'backu'])).stderr).toContain('cronwrap schedule lists those that are')
+  expect((await rig.run(['schedule', 'set', 'backup', '@daily'])).stdout).toContain(
+    '@daily local time, grace 5m; next ',
+  )
+  expect((await rig.run(['schedule', 'set', 'x', 'every 2h'])).stdout).toMatch(
+    /^x: every 2h, grace 10m; next .*\(in [12]h/,
+  )
+})
+
+test('an interval that is over is overdue, and one of a job that never ran begins when it was said', async () => {
+  await using rig = createRig()
+  await rig.run(['schedule', 'set', 'quick', 'every 10ms'])
+  await rig.run(['schedule', 'set', 'slow', 'every 90d'])
+  await rig.run(['schedule', 'set', 'slow', 'every 90d'])
+  const [, quick = '', slow = ''] = (await rig.run(['schedule'])).stdout.split('\n').map((line) => line.split(/ {2,}/))
+  expect(quick.slice(5)).toEqual(['overdue', '-'])
+  expect(slow.slice(6)).toEqual([expect.stringMatching(/^in (?:90|89)d$/), '-'])
+  const [, listed] = JSON.parse((await rig.run(['schedule', '--json'])).stdout) as { next: string; since: string }[]
+  expect(Date.parse(listed?.next ?? '') - Date.parse(listed?.since ?? '')).toBe(90 * 86_400_000)
+})
+
+test('what cronwrap.json says is changed there', async () => {
+  await using rig = createRig()
+  const refused = async (message: string, hint: string): Promise<void> => {
+    for (const words of [
+      ['set', 'ok', '@daily'],
+      ['remove', 'ok'],
+    ]) {
+      const { code, stderr } = await rig.run(['schedule', ...words])
+      expect(code).toBe(125)
+      expect(stderr).toContain(message)
+      expect(stderr).toContain(hint)
+    }
+  }
+  fs.outputJsonSync(rig.home.config, { jobs: { ok: { schedule: '0 5 * * *' } } })
+  await refused('cronwrap.json says when "ok" is due', `change it there: ${rig.home.config}`)
+  expect(rig.events()).toEqual([])
+  await rig.run(['check'])
+  fs.removeSync(rig.home.config)
+  await refused('cronwrap.json said when "ok" is due', 'cronwrap check takes that over')
+  await rig.run(['check'])
+  expect((await rig.run(['schedule', 'set', 'ok', '@daily'])).code).toBe(0)
+  // What this shell exports is no word of the file.
+  rig.env['CRONWRAP_SCHEDULE'] = '@hourly'
+  expect((await rig.run(['schedule', 'remove', 'ok'])).code).toBe(0)
+})
+
+test('a word that is no action is told what there is', async () => {
+  await using rig = createRig()
+  await rig.run(['--job', 'backup', '--', 'true'])
+  expect((await rig.run(['schedule', 'backup'])).stderr).toContain('did you mean: cronwrap status backup')
+  const { stderr, code } = await rig.run(['schedule', 'list'])
+  expect(code).toBe(125)
+  expect(stderr).toContain('usage: cronwrap schedule [import')
+  expect(stderr).toContain('alone it lists what is known')
 })
 
 test('what cannot be is refused, and nothing is recorded', async () => {

@@ -31,6 +31,7 @@ if [ ! -d "$directory" ]; then
   exit 1
 fi
 case "$*" in
+  *show-environment*) cat "$directory/environment" 2>/dev/null ;;
   *list-timers*) cat "$directory/timers.json" ;;
   *" show "*)
     first=1
@@ -55,6 +56,7 @@ export interface Timer {
 
 export interface Schedulers {
   readonly openclaw: StandIn
+  /** The lines come after one that names the rig's base directory: cron does not know what the rig exports. */
   readonly setCrontab: (...lines: readonly string[]) => void
   readonly setTimers: (manager: 'system' | 'user', timers: readonly Timer[]) => void
 }
@@ -66,7 +68,7 @@ export function standInForSchedulers(rig: Rig): Schedulers {
   rig.write('bin/systemctl', SYSTEMCTL)
   return {
     openclaw,
-    setCrontab: (...lines) => void rig.write('crontab', `${lines.join('\n')}\n`),
+    setCrontab: (...lines) => void rig.write('crontab', `CRONWRAP_HOME=${rig.home.base}\n${lines.join('\n')}\n`),
     setTimers: (manager, timers) => {
       const directory = `systemd/${manager}`
       fs.emptyDirSync(rig.path(directory))

@@ -1,4 +1,6 @@
+import type { Home } from '../../config/base-directory.ts'
 import { parseId } from '../../config/job-id.ts'
+import { nearest } from '../../config/nearest.ts'
 import { resolveRunOptions } from '../../config/resolve-run-options.ts'
 import { schedule, timeZone } from '../../config/option-value.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
@@ -6,14 +8,14 @@ import { toLocalIso } from '../../platform/clock.ts'
 import { formatDuration, parseDuration } from '../../platform/duration.ts'
 import { printable } from '../../record/outcome-text.ts'
 import { readSummary, sweepBeforeReading } from '../../record/read-records.ts'
-import { unknownJob } from '../../record/record-delivery.ts'
 import type { JobSchedule } from '../../record/event.ts'
-import type { SummaryEntry } from '../../record/summary-entry.ts'
+import type { Summary } from '../../record/summary.ts'
+import { EMPTY_ENTRY, type KnownSchedule, type SummaryEntry } from '../../record/summary-entry.ts'
 import { importSchedules, undoImport } from '../../schedule/import-schedules.ts'
 import { recordSchedules } from '../../schedule/record-schedule.ts'
 import { nextDue, readTimetable } from '../../schedule/timetable.ts'
 import { JSON_FLAG, type Command, type CommandFlag, type CommandInput } from '../command.ts'
-import { describeImport, importAsJson } from '../import-report.ts'
+import { describeImport, describeSchedule, importAsJson } from '../import-report.ts'
 import { createColors, describeDistance, formatTable, print, printJson } from '../output.ts'
 
 /** The first word of a flag's description is the action that it is for. */
@@ -56,13 +58,18 @@ export const scheduleCommand: Command = {
     if (action === 'import' && job === undefined) return learn(input)
     if (action === 'set' && job !== undefined && when.length > 0) return set(input, parseId(job), when.join(' '))
     if (action === 'remove' && job !== undefined && when.length === 0) return remove(input, parseId(job))
-    throw new CronwrapError('USAGE', 'usage: cronwrap schedule [import | set <job> <when> | remove <job>]', {
-      hint: SEE_HELP,
-    })
+    throw usage(input)
   },
 }
 
 const SEE_HELP = 'see cronwrap schedule --help'
+
+function usage({ home, positionals }: CommandInput): CronwrapError {
+  const [word = '', ...others] = positionals
+  const isJob = others.length === 0 && readSummary(home).has(word)
+  const hint = isJob ? `did you mean: cronwrap status ${word}` : `alone it lists what is known; ${SEE_HELP}`
+  return new CronwrapError('USAGE', 'usage: cronwrap schedule [import | set <job> <when> | remove <job>]', { hint })
+}
 
 function actionOf(name: string): string | undefined {
   return scheduleCommand.flags.get(name)?.description.split(':')[0]
@@ -93,29 +100,37 @@ async function list({ home, flags, now }: CommandInput): Promise<number> {
     return 0
   }
   const heading = ['JOB', 'SCHEDULE', 'ZONE', 'GRACE', 'FROM', 'NEXT', '', 'LAST MISSED']
-  const rows = jobs.map(({ job, schedule: known, entry, next, problem }) => [
+  const rows = jobs.map(({ job, schedule: known, entry, ...next }) => [
     job,
     printable(known.expression),
     printable(known.tz ?? (known.expression.startsWith('every ') ? '-' : 'local')),
     formatDuration(known.grace_ms),
     known.source,
-    ...(next === null ? [problem === null ? '-' : printable(problem), ''] : [clock(next), describeDistance(next, now)]),
+    ...nextCells(next, now),
     entry.last_missed === null ? '-' : clock(new Date(entry.last_missed)),
   ])
   print(await formatTable([heading.map((text) => createColors().bold(text)), ...rows]))
+  for (const { job, problem } of jobs) if (problem !== null) print(printable(`${job}: ${problem}`))
   return 0
+}
+
+function nextCells({ next, problem }: Next, now: Date): [string, string] {
+  if (next === null) return [problem === null ? '-' : 'cannot be used', '']
+  return next < now ? ['overdue', ''] : [clock(next), describeDistance(next, now)]
 }
 
 function clock(time: Date): string {
   return toLocalIso(time).slice(0, 19).replace('T', ' ')
 }
 
+interface Next {
+  readonly next: Date | null
+  /** Why the schedule cannot be used. */
+  readonly problem: string | null
+}
+
 /** A run may have said what nobody can use: its job does not wait for it to be looked at. */
-function nextOf(
-  known: JobSchedule,
-  entry: Pick<SummaryEntry, 'last_run'>,
-  now: Date,
-): { readonly next: Date | null; readonly problem: string | null } {
+function nextOf(known: Omit<KnownSchedule, 'source'>, entry: Pick<SummaryEntry, 'last_run'>, now: Date): Next {
   try {
     const lastStart = entry.last_run === null ? null : new Date(entry.last_run)
     return { next: nextDue(known, lastStart, now), problem: null }
@@ -136,13 +151,15 @@ async function learn({ home, flags, now }: CommandInput): Promise<number> {
   const file = path === undefined ? null : ({ path, form: isSystem ? 'system' : 'user' } as const)
   const report = isUndone ? await undoImport(home, { dryRun }, now) : await importSchedules(home, { dryRun, file }, now)
   if (flags.get('json') === 'true') printJson(importAsJson(report, dryRun))
-  else for (const line of describeImport(report, dryRun)) print(line)
+  else for (const line of describeImport(report, dryRun, process.env)) print(line)
   return 0
 }
 
 async function set({ home, flags, now }: CommandInput, job: string, when: string): Promise<number> {
   const tz = flags.get('tz')
   const grace = flags.get('grace')
+  const before = readSummary(home).get(job)
+  refuseConfigured(home, job, before)
   const { options } = resolveRunOptions(new Map([['job', job]]), [], process.env, home)
   const said: JobSchedule = {
     expression: schedule(when),
@@ -150,33 +167,54 @@ async function set({ home, flags, now }: CommandInput, job: string, when: string
     grace_ms: grace === undefined ? options.graceMs : parseDuration(grace),
   }
   readTimetable(said)
-  const entry = readSummary(home).get(job)
-  await recordSchedules(home, [{ job, schedule: said }], 'command', now)
-  const { next } = nextOf(said, entry ?? { last_run: null }, now)
+  await recordSchedules(home, [{ job, schedule: said }], BY_HAND, now)
+  const entry = readSummary(home).get(job) ?? EMPTY_ENTRY
+  const { next } = nextOf(entry.schedule ?? { ...said, since: toLocalIso(now) }, entry, now)
   if (flags.get('json') === 'true') {
     printJson({ job, ...said, next: next === null ? null : toLocalIso(next) })
     return 0
   }
   const due = next === null ? '' : `; next ${clock(next)} (${describeDistance(next, now)})`
-  const isNew = entry === undefined || entry.total_runs === 0
-  const isSaid = options.schedule !== null || entry?.schedule?.source === 'run'
+  const zone = said.expression.startsWith('every ') ? null : (said.tz ?? 'local time')
+  const isNew = entry.total_runs === 0
+  const isSaid = options.schedule !== null || before?.schedule?.source === 'run'
   print(
-    `${job}: ${said.expression}${due}${isNew ? '; no run of it is on record yet' : ''}${isSaid ? `; ${RUNS_SAY_IT}` : ''}`,
+    `${job}: ${describeSchedule({ ...said, tz: zone })}${due}${isNew ? '; no run of it is on record yet' : ''}${isSaid ? `; ${RUNS_SAY_IT}` : ''}`,
   )
   return 0
+}
+
+const BY_HAND = { source: 'command', file: null } as const
+
+/** What was set by hand would go at the next look at cronwrap.json, or come back. */
+function refuseConfigured(home: Home, job: string, entry: SummaryEntry | undefined): void {
+  const { options } = resolveRunOptions(new Map([['job', job]]), [], {}, home)
+  if (options.schedule !== null)
+    throw new CronwrapError('BAD_VALUE', `cronwrap.json says when "${job}" is due`, {
+      hint: `change it there: ${home.config}`,
+    })
+  if (entry !== undefined && entry.schedule_in_config !== null)
+    throw new CronwrapError('BAD_VALUE', `cronwrap.json said when "${job}" is due`, {
+      hint: 'it does not any more: cronwrap check takes that over',
+    })
 }
 
 async function remove({ home, flags, now }: CommandInput, job: string): Promise<number> {
   const summary = readSummary(home)
   const entry = summary.get(job)
-  if (entry === undefined) throw unknownJob(job, [...summary.keys()])
+  refuseConfigured(home, job, entry)
+  if (entry === undefined) throw unknownSchedule(job, summary)
   const removed = entry.schedule
-  if (removed !== null) await recordSchedules(home, [{ job, schedule: null }], 'command', now)
+  if (removed !== null) await recordSchedules(home, [{ job, schedule: null }], BY_HAND, now)
   if (flags.get('json') === 'true') printJson({ job, removed })
   else if (removed === null) print(`${job} has no schedule`)
-  else {
-    const isSaid = removed.source === 'run' || removed.source === 'config'
-    print(`${job}: no schedule any more${isSaid ? `; ${RUNS_SAY_IT}` : ''}`)
-  }
+  else print(`${job}: no schedule any more${removed.source === 'run' ? `; ${RUNS_SAY_IT}` : ''}`)
   return 0
+}
+
+function unknownSchedule(job: string, summary: Summary): CronwrapError {
+  const scheduled = [...summary].flatMap(([name, { schedule: known }]) => (known === null ? [] : [name]))
+  const near = nearest(job, scheduled)
+  const hint = near === undefined ? 'cronwrap schedule lists those that are' : `did you mean ${near}?`
+  return new CronwrapError('UNKNOWN_JOB', `no schedule of a job "${job}" is known`, { hint })
 }
