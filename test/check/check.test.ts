@@ -200,3 +200,11 @@ test('a job that is forgotten is gone from everything but its log, and begins an
   going.kill('SIGTERM')
   await going
 })
+
+test('cronwrap schedule knows what cronwrap.json says before anything has run', async () => {
+  await using rig = createRig()
+  fs.outputJsonSync(rig.home.config, { jobs: { n: { schedule: '@daily' }, b: { schedule: 'daily' } } })
+  const { stdout, stderr } = await rig.run(['schedule'])
+  expect(stdout).toMatch(/^n +@daily +local +10m +config /m)
+  expect(stderr).toContain('jobs.b.schedule: "daily" is not a schedule')
+})

@@ -1,4 +1,5 @@
 import type { Home } from '../../config/base-directory.ts'
+import { takeUpConfigSchedules } from '../../check/config-schedules.ts'
 import { parseId } from '../../config/job-id.ts'
 import { nearest } from '../../config/nearest.ts'
 import { resolveRunOptions } from '../../config/resolve-run-options.ts'
@@ -79,6 +80,9 @@ const RUNS_SAY_IT = 'a run that says itself when it is due has the last word'
 
 async function list({ home, flags, now }: CommandInput): Promise<number> {
   await sweepBeforeReading(home)
+  // Where we may not write, that stays for later.
+  const warnings = await takeUpConfigSchedules(home, now).catch(() => [])
+  for (const warning of warnings) process.stderr.write(`cronwrap: ${warning}\n`)
   const jobs = [...readSummary(home)]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([job, entry]) => (entry.schedule === null ? [] : [{ job, schedule: entry.schedule, entry }]))
