@@ -129,7 +129,7 @@ async function replay(
 ): Promise<void> {
   let next = 0
   for (let nowMs = from.getTime(); nowMs < to.getTime();) {
-    nowMs = Math.min(to.getTime(), nowMs + (random() < 0.1 ? 12 * 60 : 1 + random() * 200) * MINUTE_MS)
+    nowMs = Math.min(to.getTime(), nowMs + (random() < 0.1 ? 12 * 60 : 1 + random() * 400) * MINUTE_MS)
     for (; Date.parse(runs[next]?.time ?? '9999') <= nowMs; next++) appendEvent(home, runs[next] as RunFinished)
     const going = runs.slice(next).filter(({ started }) => Date.parse(started) <= nowMs)
     const spools = going.map((run) => Spool.create(home, { ...run, ...UNLIMITED, run_id: newRunId() }))

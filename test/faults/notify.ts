@@ -81,7 +81,8 @@ async function callsOfCheck(sinceMs: number, all: boolean): Promise<Call[]> {
   prepare(rig, sinceMs)
   const { calls } = await runTraced(rig, ['check'])
   const matters = (call: Call): boolean => onRecords(call, rig) || /^(?:clone|vfork|exit)/.test(call.name)
-  return calls.filter((call) => all || matters(call))
+  // Of those that differ little every other one.
+  return calls.filter((call) => all || matters(call)).filter((_, index) => all || index % 2 === 0)
 }
 
 export const NOTIFY_SCENARIOS: readonly Scenario[] = [
