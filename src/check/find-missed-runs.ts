@@ -95,7 +95,8 @@ function beginning({ entry, schedule, ended }: Known, markMs: number | undefined
   const isPruned = entry.total_runs > ended.length
   const oldestMs = isPruned ? (ended[0]?.startedMs ?? Date.parse(entry.last_run ?? '')) : NaN
   // The first pass after such a clock begins now, and its mark is where the next goes on.
-  const times = [sinceMs <= nowMs ? sinceMs : (markMs ?? nowMs), markMs ?? NaN, missedMs, oldestMs]
+  const wasWrong = sinceMs > nowMs || missedMs > nowMs
+  const times = [wasWrong ? (markMs ?? nowMs) : sinceMs, markMs ?? NaN, missedMs, oldestMs]
   return Math.max(...times.filter((time) => time <= nowMs))
 }
 

@@ -57,8 +57,10 @@ function stateOf(alerts: readonly Alert[], problems: readonly Problem[]): Plugin
 
 function allWell({ summary, running }: CheckReport, job: string | null): string {
   if (job === null && summary.size === 0) return 'no job is on record yet'
-  if (job === null) return `${summary.size} ${summary.size === 1 ? 'job is' : 'jobs are'} well`
-  const last = summary.get(job)?.last_run ?? null
+  if (job === null) return `no alerts in ${summary.size} ${summary.size === 1 ? 'job' : 'jobs'}`
+  const entry = summary.get(job)
+  const last = entry?.last_run ?? null
+  if (entry?.last_status === 'error') return `${job} has no alert yet, ${entry.consecutive_errors} failed in a row`
   if (last !== null) return `${job} is well, the last run began ${last}`
   return running.includes(job) ? `${job} runs for the first time` : `${job} is well and has not run yet`
 }

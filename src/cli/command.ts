@@ -23,7 +23,9 @@ export interface Command {
   /** Least and most words after the name. */
   readonly positionals: readonly [number, number]
   /** Tells of an error in its own way. @returns the exit code */
-  readonly fail?: (error: unknown) => number
+  readonly fail?: (error: unknown, options: { readonly json: boolean }) => number
+  /** It may start programs that tell somebody, and must not leave them behind when it is told to end. */
+  readonly notifies?: true
   /** @returns the exit code */
   readonly run: (input: CommandInput) => Promise<number>
 }

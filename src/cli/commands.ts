@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { resolveHome } from '../config/base-directory.ts'
 import { CronwrapError } from '../errors.ts'
 import { readWords } from './argv.ts'
@@ -53,7 +54,7 @@ export async function runSubcommand(name: string, words: readonly string[]): Pro
   } catch (error) {
     const fail = COMMANDS.find((each) => each.name === name)?.fail
     const json = words.includes('--json')
-    return fail === undefined || json ? reportError(error, { json }) : fail(error)
+    return fail === undefined ? reportError(error, { json }) : fail(error, { json })
   }
 }
 
@@ -66,12 +67,19 @@ async function dispatch(name: string, words: readonly string[]): Promise<number>
   if (input.flags.get('help') === 'true') return printHelp(COMMANDS, name)
   const [least, most] = command.positionals
   if (input.positionals.length < least || input.positionals.length > most) {
-    throw new CronwrapError('USAGE', `usage: cronwrap ${name} ${command.usage}`, {
+    throw new CronwrapError('USAGE', `usage: cronwrap ${name} ${command.usage}`.trim(), {
       hint: `see cronwrap ${name} --help`,
     })
   }
+  if (command.notifies) endOnSignals()
   const home = resolveHome(input.flags.get('home'), process.env)
   return command.run({ ...input, home, now: new Date() })
+}
+
+/** Through `exit`, where what was started is killed; a signal's own way would pass by it. */
+function endOnSignals(): void {
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => process.exit(128 + constants.signals[signal]))
 }
 
 /** `cronwrap status | head -1` closes the pipe on us; that is no error of anybody's. */

@@ -14,7 +14,8 @@ export async function followUp(home: Home, budgetMs: number = Infinity): Promise
   const { root } = readConfigFile(home.config, [])
   const startedAt = monotonicMs()
   const problems: string[] = []
-  if ('notify' in root) {
+  // Where there are no targets any more, what failed to reach them is over.
+  if ('notify' in root || budgetMs === Infinity) {
     try {
       const { notify } = await import('../notify/notify.ts')
       const hurry = (): boolean => monotonicMs() - startedAt > budgetMs

@@ -3,6 +3,7 @@ import { resolveRunOptions } from '../config/resolve-run-options.ts'
 import { RUN_OPTIONS } from '../config/option-specs.ts'
 import { CronwrapError } from '../errors.ts'
 import { say } from '../job/pass-through.ts'
+import { isTimeZone } from '../platform/time-zone.ts'
 import { runJob } from '../job/run-job.ts'
 import type { RunFinished } from '../record/event.ts'
 import { logPath } from '../record/execution-log.ts'
@@ -47,6 +48,8 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   if (options.onFailureLine && result.run?.status === 'error') {
     await say(process.stdout, `${result.endsLine ? '' : '\n'}${failureLine(result.run)}; log: ${logPath(home, job)}\n`)
   }
+  if (options.schedule !== null && options.tz !== null && !isTimeZone(options.tz))
+    await warn(`there is no time zone "${options.tz}": nobody notices when the job is missed`)
   if (hasFollowUp && result.run !== null) await followUpUnlessToldToEnd(home)
   return result.exitCode
 }

@@ -90,7 +90,13 @@ function checkAlerts({ job, entry, now }: JobFacts): Told[] {
   const unusable = whyUnusable(entry)
   if (unusable !== null)
     return [
-      ['schedule-unusable', 'warning', unusable, 'nobody notices when it is missed', 'say it anew: --schedule, --tz'],
+      [
+        'schedule-unusable',
+        'warning',
+        unusable,
+        'nobody notices when it is missed',
+        'mend it where it is said: --schedule and --tz of its runs, cronwrap.json, cronwrap schedule set',
+      ],
     ]
   return deriveAlerts(new Map([[job, entry]]), now).flatMap(({ kind, message, last_error }): Told[] => {
     const told = ALERTS_TOLD[kind]

@@ -96,7 +96,10 @@ function judge(url: URL, { status, headers, beginning }: PostAnswer): Tried {
   }
   const mayPass = status >= 500 || status === 408 || status === 429
   return {
-    answer: notDelivered(url, `answered ${status}`),
+    answer: notDelivered(
+      url,
+      `answered ${status}${status >= 300 && status < 400 ? ', and redirects are not followed' : ''}`,
+    ),
     retryAfterMs: mayPass ? parseRetryAfter(headers['retry-after'], Date.now()) : null,
   }
 }

@@ -213,7 +213,14 @@ function childRequest(
 
 function jobEnvironment({ env, job, options }: JobSpec, runId: string): NodeJS.ProcessEnv {
   const allowed = options.allowStateWrite ? '1' : undefined
-  return { ...env, CRONWRAP_JOB_ID: job, CRONWRAP_RUN_ID: runId, CRONWRAP_ALLOW_STATE_WRITE: allowed }
+  return {
+    ...env,
+    CRONWRAP_JOB_ID: job,
+    CRONWRAP_RUN_ID: runId,
+    CRONWRAP_ALLOW_STATE_WRITE: allowed,
+    // A run inside this one is another check; and the address is a secret.
+    CRONWRAP_PING: undefined,
+  }
 }
 
 function openOutlets({ spec, record, output }: Run, attempt: number): Pick<AttemptRequest, 'stdout' | 'stderr'> {

@@ -41,7 +41,8 @@ export function writeMetrics(home: Home, path: string, now: Date): void {
     try {
       replaceFile(path, text, { mode })
     } catch (error) {
-      throw cannotWrite(path, messageOf(error), error)
+      // Without the name of the temporary file.
+      throw cannotWrite(path, messageOf(error).replace(/, \w+ '.*$/, ''), error)
     }
     if (!hasGrown(home, end)) break
   }

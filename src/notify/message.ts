@@ -46,7 +46,7 @@ export function messageOfStep(home: Home, { id, job, step, alert, time }: ToldSt
   const look = alert.run_id === null ? `cronwrap status ${job}` : `cronwrap logs ${job} --run ${alert.run_id}`
   const lines = [
     ...(alert.last_error === null ? [] : [`last error: ${printable(alert.last_error)}`]),
-    `since ${alert.since} on ${host}`,
+    `${step === 'recovered' ? 'it began' : 'since'} ${alert.since}, on ${host}`,
     ...(step === 'test' ? [] : [`look: ${look}`]),
   ]
   return {

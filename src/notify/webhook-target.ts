@@ -29,7 +29,8 @@ export async function sendToWebhook(target: WebhookTarget, message: Message, tim
     const refusal = refusalIn(target.template, text)
     return refusal === null ? { kind: 'sent', answer: told } : { kind: 'failed', error: refusal }
   }
-  if (status >= 500 || PASSING.includes(status)) {
+  // A redirect mostly leads to a page that says what is being mended.
+  if (status >= 500 || status < 400 || PASSING.includes(status)) {
     const retryAfterS = Number(answer.headers['retry-after'] ?? NaN)
     return { kind: 'failed', error: told, ...(retryAfterS > 0 ? { retryAfterMs: retryAfterS * 1000 } : {}) }
   }

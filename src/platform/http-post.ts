@@ -53,6 +53,8 @@ export function httpPost({ url, headers, body, signal, maxBytes }: PostRequest):
       response.on('error', reject)
     })
     outgoing.on('error', reject)
+    // An answer that nobody handles, 101 say, ends without an error.
+    outgoing.on('close', () => reject(new Error('the connection was closed')))
     outgoing.end(body)
   })
 }

@@ -8,7 +8,9 @@ export function scheduleAfterRun(
   run: RunFinished,
 ): Pick<SummaryEntry, 'schedule' | 'consecutive_missed' | 'missed_since' | 'slow_run'> {
   const started = toWholeSeconds(run.started)
-  const stillMissed = entry.last_missed !== null && Date.parse(run.started) < Date.parse(entry.last_missed)
+  const missedMs = Date.parse(entry.last_missed ?? '')
+  // One that lies after the end was said by a clock that was wrong.
+  const stillMissed = Date.parse(run.started) < missedMs && missedMs <= Date.parse(run.time)
   return {
     schedule: run.schedule ? saidByRun(entry, run.schedule, started) : entry.schedule,
     consecutive_missed: stillMissed ? entry.consecutive_missed : 0,

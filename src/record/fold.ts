@@ -20,14 +20,32 @@ export interface PlacedEvent {
 export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
   const next = new Map(summary)
   for (const { event, position } of events) {
+    if (!next.has(event.job) && PRESUMES_A_JOB.has(event.type)) continue
     const entry = next.get(event.job) ?? EMPTY_ENTRY
     const cursor = entry.cursor === null ? null : parsePosition(entry.cursor)
     if (cursor !== null && comparePositions(position, cursor) <= 0) continue
     // Without its cursor: should what comes before this be folded again, this is too.
     if (event.type === 'job.forgotten') next.delete(event.job)
     else next.set(event.job, { ...applyEvent(entry, event), cursor: formatPosition(position) })
+    if (event.type === 'schedule.set' && isBlank(next.get(event.job))) next.delete(event.job)
   }
   return next
+}
+
+/** What somebody still records of a job that was forgotten meanwhile does not bring it back. */
+const PRESUMES_A_JOB: ReadonlySet<JobEvent['type']> = new Set<JobEvent['type']>([
+  'run.missed',
+  'alert.acknowledged',
+  'notification',
+  'notification.attempt',
+  'notification.outcome',
+  'notification.cleared',
+])
+
+/** Known by its schedule only, which is gone. */
+function isBlank(entry: SummaryEntry | undefined): boolean {
+  if (entry === undefined || entry.schedule !== null || entry.schedule_in_config !== null) return false
+  return [entry.last_run, entry.last_delivery, entry.slow_run].every((each) => each === null) && entry.told.length === 0
 }
 
 function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>): SummaryEntry {

@@ -12,10 +12,10 @@ import { unknownJob } from './record-delivery.ts'
  * @throws CronwrapError `UNKNOWN_JOB`, `CONFLICT` while it runs, or `CANNOT_RECORD`
  */
 export async function forgetJob(home: Home, job: string, now: Date): Promise<void> {
-  const summary = readSummary(home)
-  if (!summary.has(job)) throw unknownJob(job, [...summary.keys()])
   if (listRunning(home).some(({ manifest }) => manifest.job === job))
     throw new CronwrapError('CONFLICT', `${job} is running`, { hint: 'forget it once it has ended' })
+  const summary = readSummary(home)
+  if (!summary.has(job)) throw unknownJob(job, [...summary.keys()])
   try {
     await publish(home, { type: 'job.forgotten', id: newRunId(), time: toLocalIso(now, 'milliseconds'), job })
   } catch (error) {

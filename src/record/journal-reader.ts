@@ -75,7 +75,7 @@ function rebuild(home: Home, view: Summary | null, limit: Limit): Projection {
   const base = summary ?? new Map()
   // The checkpoint may be older than its segment: what was appended to the one before in the meantime comes first.
   const before = cursorOf(base)
-  const tail = before === null ? null : readSegmentAt(home, before, limit)
+  const tail = before === null ? null : readAfter(home, before, limit)
   const rest = readSegments(segments.slice(start + 1), limit)
   const events = [...(tail?.events ?? []), ...rest.flatMap((lines) => lines.events)]
   return {

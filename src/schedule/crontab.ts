@@ -37,7 +37,7 @@ export function parseCrontab(text: string, source: CrontabSource): CronLine[] {
       const variable = readVariable(line)
       if (variable !== null) variables[variable.name] = variable.value
       if (line === '' || line.startsWith('#') || variable !== null) return []
-      return [readLine(line, `${source.name} line ${index + 1}`, source, { ...variables })]
+      return readLine(line, `${source.name} line ${index + 1}`, source, { ...variables })
     })
 }
 
@@ -46,7 +46,7 @@ function readVariable(line: string): { name: string; value: string } | null {
   return name === undefined ? null : { name, value: value.replace(/^(["'])(.*)\1$/, '$2') }
 }
 
-function readLine(line: string, where: string, source: CrontabSource, variables: Record<string, string>): CronLine {
+function readLine(line: string, where: string, source: CrontabSource, variables: Record<string, string>): CronLine[] {
   const parts = splitLine(line, source.form)
   // cronie takes the zone for the lines that follow it; Debian's cron knows no zones.
   const tz = variables['CRON_TZ'] || null
@@ -54,13 +54,13 @@ function readLine(line: string, where: string, source: CrontabSource, variables:
   if (parts === null) {
     const times: Times = { kind: 'untold', reason: `"${line}" is no line of a crontab` }
     const nothing = { command: '', hasInput: false, wrapped: null, unnamed: null }
-    return { ...nothing, where, written: line, path: CRON_PATH, times, spreadMs }
+    return [{ ...nothing, where, written: line, path: CRON_PATH, times, spreadMs }]
   }
   const [, cut = '', input] = /^((?:\\%|[^%])*)(?:%([^]*))?$/.exec(parts.command) ?? []
   const command = cut.replaceAll('\\%', '%')
   const env = { ...source.environmentOf(parts.user), ...variables }
   const started = readShellLine(command, env, source.environmentOf)
-  return {
+  const first = {
     where,
     command,
     written: parts.command,
@@ -68,7 +68,10 @@ function readLine(line: string, where: string, source: CrontabSource, variables:
     path: assignmentsIn(started.wrapped?.wrapper ?? [])['PATH'] ?? variables['PATH'] ?? CRON_PATH,
     ...foundAs(started, readTimes(parts.when, tz), spreadMs),
   }
+  return [first, ...started.followers.map((wrapped) => ({ ...first, wrapped, times: AFTER_ANOTHER }))]
 }
+
+const AFTER_ANOTHER: Times = { kind: 'none', reason: 'it runs after another job of its line' }
 
 /** Minutes and hours have no names. */
 const NUMBERS = String.raw`[\d*~][\d*~,/-]*`

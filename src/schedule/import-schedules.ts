@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
+import { readConfigFile } from '../config/config-file.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { readSummary } from '../record/read-records.ts'
 import type { CrontabForm } from './crontab.ts'
@@ -33,7 +34,9 @@ export interface ImportReport extends ImportPlan {
 export async function importSchedules(home: Home, request: ImportRequest, now: Date): Promise<ImportReport> {
   const { found, unreadable } = request.file === null ? await findEverywhere() : findInOneFile(request.file)
   const file = request.file === null ? null : resolve(request.file.path)
-  const look = { isComplete: unreadable.length === 0, file }
+  const settings = readConfigFile(home.config, []).jobs
+  const configured = new Set([...settings].flatMap(([job, each]) => (each.has('schedule') ? [job] : [])))
+  const look = { isComplete: unreadable.length === 0, file, configured }
   const plan = planImport(found, readSummary(home), home.base, look)
   const changes = plan.steps.flatMap(({ job, outcome, schedule }) => {
     if (outcome === 'forgotten') return [{ job, schedule: null }]

@@ -2,6 +2,7 @@ import { COMMAND_NAMES } from '../config/command-names.ts'
 import type { JobSchedule } from '../record/event.ts'
 import type { KnownSchedule } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
+import { scheduleOf } from '../job/run-event.ts'
 import { mergeTimes, type FoundSchedule } from './found-schedule.ts'
 
 /** `kept`: what is known is not for an import to change. `untold`: when it is due cannot be known. */
@@ -34,6 +35,8 @@ export interface ImportPlan {
 
 /** Where an import looked. */
 export interface Look {
+  /** Jobs that cronwrap.json says it of. */
+  readonly configured: ReadonlySet<string>
   /** Everything could be read: what was not found there is not there. */
   readonly isComplete: boolean
   /** The one crontab that was looked at; null: all schedulers of this machine. */
@@ -74,12 +77,11 @@ function isWithin(look: Look, known: KnownSchedule): boolean {
 function stepFor(job: string, found: readonly FoundSchedule[], known: KnownSchedule | null, look: Look): ImportStep {
   const schedule = scheduleIn(found)
   const where = found.map((each) => each.where)
+  if (look.configured.has(job)) return { job, outcome: 'kept', schedule: known, where, reason: SAID_BY.config }
   if (known !== null && known.source !== 'import') {
     const differs = schedule === null || isSameTimes(known, schedule) ? '' : `, where ${schedule.expression} was found`
     return { job, outcome: 'kept', schedule: known, where, reason: `${SAID_BY[known.source]}${differs}` }
   }
-  if (found.some(({ wrapped }) => wrapped !== null && wrapped.options.schedule !== null))
-    return { job, outcome: 'kept', schedule: known, where, reason: 'its next run says itself when it is due' }
   if (schedule === null) {
     const reason = whyUntold(found)
     if (known === null) return { job, outcome: 'untold', schedule, where, reason }
@@ -118,6 +120,9 @@ function goneStep(
 
 /** The schedule of all that start the job; null when there is none that says them all. */
 function scheduleIn(found: readonly FoundSchedule[]): JobSchedule | null {
+  // What the command says itself is what its runs will say.
+  const saying = found.find(({ wrapped }) => wrapped !== null && wrapped.options.schedule !== null)
+  if (saying?.wrapped) return scheduleOf(saying.wrapped.options)
   const due = found.filter(({ times }) => times.kind !== 'none')
   const times = mergeTimes(due.map((each) => each.times))
   if (times === null) return null

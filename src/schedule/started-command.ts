@@ -12,12 +12,20 @@ export interface StartedCommand {
   readonly isConditional: boolean
   /** How long it sleeps before the job; null where that is known to the shell only. */
   readonly delayMs: number | null
+  /** Other jobs that the same line runs afterwards. */
+  readonly followers: readonly WrappedCommand[]
 }
 
 /** What a user finds in the environment. */
 export type EnvironmentOf = (user: string | null) => NodeJS.ProcessEnv
 
-export const NOT_OURS: StartedCommand = { wrapped: null, unnamed: null, isConditional: false, delayMs: 0 }
+export const NOT_OURS: StartedCommand = {
+  wrapped: null,
+  unnamed: null,
+  isConditional: false,
+  delayMs: 0,
+  followers: [],
+}
 
 /** Reads a line that a shell gets. */
 export function readShellLine(line: string, env: NodeJS.ProcessEnv, environmentOf: EnvironmentOf): StartedCommand {
@@ -28,7 +36,10 @@ export function readShellLine(line: string, env: NodeJS.ProcessEnv, environmentO
     const delayMs = step.delayMs === null || inner.delayMs === null ? null : step.delayMs + inner.delayMs
     return { ...inner, isConditional: step.isConditional || inner.isConditional, delayMs }
   })
-  return found.find(({ wrapped }) => wrapped !== null) ?? found.find(({ unnamed }) => unnamed !== null) ?? NOT_OURS
+  const [first, ...more] = found.filter(({ wrapped }) => wrapped !== null)
+  if (first === undefined) return found.find(({ unnamed }) => unnamed !== null) ?? NOT_OURS
+  const later = more.flatMap(({ wrapped, followers }) => (wrapped === null ? [] : [wrapped, ...followers]))
+  return { ...first, followers: [...first.followers, ...later] }
 }
 
 /** Reads the words of a command: those of a shell or of sudo hold another one. */

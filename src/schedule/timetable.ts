@@ -2,6 +2,7 @@ import { Cron } from 'croner'
 import { SCHEDULE_SEPARATOR } from '../config/option-value.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { parseDuration } from '../platform/duration.ts'
+import { isTimeZone } from '../platform/time-zone.ts'
 import type { JobSchedule } from '../record/event.ts'
 import type { KnownSchedule } from '../record/summary-entry.ts'
 
@@ -37,14 +38,6 @@ export function readTimetable({ expression, tz }: Pick<JobSchedule, 'expression'
     throw new CronwrapError('BAD_VALUE', `the schedule "${expression}"${where} cannot be used: ${reason}`, {
       hint: 'write it as "0 9 * * *", @daily or "every 30m", the time zone as Europe/Berlin',
     })
-  }
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
   }
 }
 

@@ -97,7 +97,7 @@ test('notify test shows what came back; targets and what waits are listed', asyn
   const unknown = await rig.runWith(env, ['notify', 'test', 'goood'])
   expect(unknown).toMatchObject({ code: 125, stderr: expect.stringContaining('there is no target "goood"') as string })
   const list = await rig.runWith(env, ['notify'])
-  expect(list.stdout).toMatch(/^good \(command\)\n[^]*hook \(webhook\)\nnothing waits to be told\n$/)
+  expect(list.stdout).toMatch(/^good \(command\)\n[^]*hook \(webhook\)\nnothing waits to be sent\n$/)
   rig.write('base/cronwrap.json', '{"notify": {"targets": }')
   const broken = await rig.runWith(env, ['notify', 'test'])
   expect(broken.stderr).toContain('cannot be used and is ignored')
@@ -232,4 +232,64 @@ test('an answer without end is not read to its end; a user in the address become
     ['failed', 'no connection: ECONNREFUSED'],
   ])
   expect(fs.readFileSync(rig.home.journal, 'utf8')).not.toContain('hunter2')
+})
+
+test('an answer that nobody handles, and a redirect, are failures that pass', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1 },
+    notify: { timeout: '5s', targets: { hook: { type: 'webhook', url: server.url } } },
+  })
+  for (const mood of ['upgrade', 'redirect'] as const) {
+    server.mood = mood
+    const job = ['--job', mood, '--', 'sh', '-c', 'exit 4']
+    expect(await rig.run(job)).toMatchObject({ code: 4, stdout: '', stderr: '' })
+    expect(await rig.run(['--ping', server.url, ...job])).toMatchObject({ code: 4, stdout: '' })
+    const tested = await rig.run(['notify', 'test'])
+    expect(tested).toMatchObject({ code: 1, stdout: expect.stringMatching(/^hook: failed, /) as string })
+  }
+  expect(JSON.parse((await rig.run(['notify', '--json'])).stdout)).toMatchObject({
+    waiting: [{ job: 'upgrade' }, { job: 'redirect' }],
+  })
+})
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'a check that is told to end by %s leaves no command behind',
+  async (signal) => {
+    await using rig = createRig()
+    const command = ['sh', '-c', 'echo $$ > "$HOME/began"; sleep 63']
+    fs.outputJsonSync(rig.home.config, {
+      defaults: { alert_after: 1 },
+      notify: { targets: { list: { type: 'command', command } } },
+    })
+    await rig.runWith({ HOME: '/nowhere' }, ['--job', 'job', '--', 'true'])
+    const config = fs.readFileSync(rig.home.config)
+    fs.outputJsonSync(rig.home.config, {})
+    await rig.run(['--job', 'job', '--', 'false'])
+    fs.writeFileSync(rig.home.config, config)
+    // The job's own wrapper did not know of targets yet.
+    await rig.run(['record', 'job', '--status', 'error', '--duration-ms', '1'], {
+      env: { ...rig.env, CRONWRAP_RUN_ID: 'x', CRONWRAP_ALERT_AFTER: '1' },
+    })
+    const checked = rig.start(['check'])
+    await until('the command runs', () => fs.readFileSync(rig.path('began'), 'utf8').endsWith('\n'))
+    checked.kill(signal)
+    expect((await checked).exitCode).toBe(signal === 'SIGTERM' ? 143 : 130)
+    await until('nothing is left', () => processesOf(rig.directory).length === 0)
+  },
+)
+
+test('what failed to reach targets is over once there are none', async () => {
+  await using rig = createRig()
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1 },
+    notify: { expires: '0', targets: { gone: { type: 'command', command: ['false'] } } },
+  })
+  await rig.run(['--job', 'job', '--', 'false'])
+  await rig.run(['check'])
+  expect(rig.alerts().map(({ kind }) => kind)).toContain('notification_failed')
+  fs.outputJsonSync(rig.home.config, {})
+  await rig.run(['--job', 'job', '--', 'true'])
+  expect(await rig.run(['check'])).toMatchObject({ code: 0 })
 })

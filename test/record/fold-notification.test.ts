@@ -18,8 +18,11 @@ function foldAll(events: readonly JobEvent[], from: Summary = new Map(), first =
   return fold(from, placed)
 }
 
+/** Notifications presume a job. */
+const KNOWN: JobEvent = { type: 'run.skipped', id: 'k', time: at(0), job: 'job', running_run_id: 'r' }
+
 function entryAfter(...events: readonly JobEvent[]): SummaryEntry {
-  return foldAll(events).get('job') ?? EMPTY_ENTRY
+  return foldAll([KNOWN, ...events]).get('job') ?? EMPTY_ENTRY
 }
 
 const alert = { kind: 'missed', since: at(0), message: 'm', last_error: null, run_id: null, count: 1 }
@@ -106,6 +109,14 @@ test('a run that has ended is not slow, and one before the last missed time ends
   })
   // Told twice, by two that looked at once.
   expect(entryAfter(missed, { ...missed, id: 'again' })).toMatchObject({ missed_runs: 1 })
+})
+
+test('a job that was forgotten does not come back with what is still said of it', () => {
+  const run = runFinished('job', 1, { startedMs: START_MS })
+  const forgotten: JobEvent = { type: 'job.forgotten', id: 'f', time: at(3), job: 'job' }
+  const after = [attempt('a', 1), outcome(1, 'sent'), decided('n2', null)]
+  expect(foldAll([run, decided('n1', null), forgotten, ...after]).size).toBe(0)
+  expect(foldAll([run, forgotten, runFinished('job', 2, { startedMs: START_MS })]).get('job')?.total_runs).toBe(1)
 })
 
 test('folding in any pieces, through the file and back, is folding at once', () => {

@@ -248,12 +248,12 @@ test('what the runs, cronwrap.json or a person said is kept', async () => {
   )
   const events = rig.events().length
   const report = await learn(rig)
-  expect(outcomes(report)).toEqual(['configured: kept', 'graced: learnt', 'said: kept', 'set: kept', 'will: kept'])
+  expect(outcomes(report)).toEqual(['configured: kept', 'graced: learnt', 'said: kept', 'set: kept', 'will: learnt'])
   expect(reasonOf(report, 'said')).toBe('its runs said it, where 0 9 * * * was found')
   expect(reasonOf(report, 'set')).toBe('it was set by hand, where 0 9 * * * was found')
-  expect(reasonOf(report, 'will')).toBe('its next run says itself when it is due')
-  expect(rig.events()).toHaveLength(events + 1)
+  expect(rig.events()).toHaveLength(events + 2)
   expect(known(rig)).toEqual({
+    will: '0 9 * * * null 10m import',
     said: '0 8 * * * null 10m run',
     set: '0 6 * * * null 10m command',
     graced: '0 9 * * * null 1.5m import',
@@ -334,6 +334,14 @@ test('a line of which the job cannot be told is told by itself', async () => {
     'crontab line 3: unknown option --hme',
   ])
   expect(report.not_under_cronwrap.filter(({ where }) => !ofTheMachine(where))).toEqual([])
+})
+
+test('of several jobs on a line the first has its times', async () => {
+  await using rig = createRig()
+  standInForSchedulers(rig).setCrontab('0 9 * * * cronwrap --job first -- true; cronwrap --job second -- true')
+  const report = await learn(rig)
+  expect(outcomes(report)).toEqual(['first: learnt', 'second: untold'])
+  expect(reasonOf(report, 'second')).toBe('it runs after another job of its line')
 })
 
 test('times in several time zones are no schedule', async () => {

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export type Mood = 'ok' | 'error' | 'busy' | 'refuse' | 'hang' | 'drop' | 'drop-late' | 'endless'
+export type Mood =
+  'ok' | 'error' | 'busy' | 'refuse' | 'hang' | 'drop' | 'drop-late' | 'endless' | 'upgrade' | 'redirect'
 
 export interface Received {
   readonly headers: IncomingMessage['headers']
@@ -63,7 +64,9 @@ export class WebhookServer implements AsyncDisposable {
     if (mood === 'hang') return
     if (mood === 'drop-late') return void request.socket.destroy()
     if (mood === 'endless') return flood(response.writeHead(200))
-    const status = { ok: 200, error: 500, busy: 429, refuse: 410 }[mood]
+    if (mood === 'upgrade')
+      return void request.socket.end('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
+    const status = { ok: 200, error: 500, busy: 429, refuse: 410, redirect: 302 }[mood]
     response.writeHead(status, this.retryAfter === null ? {} : { 'retry-after': this.retryAfter }).end(this.answer)
   }
 

@@ -17,15 +17,23 @@ export const checkCommand: Command = {
   usage: '[job]',
   description: 'Find runs that were missed or hang, and all other alerts, and notify; also a Nagios plugin',
   flags: new Map([
-    ['quiet', { takesValue: false, short: 'q', description: 'Print nothing: for cron, where notifications tell' }],
+    [
+      'quiet',
+      {
+        takesValue: false,
+        short: 'q',
+        description: 'Print nothing but what keeps it from looking: for cron, where notifications tell',
+      },
+    ],
     ['json', JSON_FLAG],
   ]),
   examples: ['cronwrap check', 'cronwrap check backup', 'cronwrap check --quiet   # each minute, from cron'],
   positionals: [0, 1],
+  notifies: true,
   /** Who runs plugins reads stdout. */
-  fail(error) {
-    if (!(error instanceof CronwrapError)) reportError(error, { json: false })
-    print(`CRONWRAP UNKNOWN - ${printable(messageOf(error))}`)
+  fail(error, { json }) {
+    if (json || !(error instanceof CronwrapError)) reportError(error, { json })
+    if (!json) print(`CRONWRAP UNKNOWN - ${printable(messageOf(error))}`)
     return PLUGIN_STATES.indexOf('UNKNOWN')
   },
   run: report,

@@ -36,6 +36,7 @@ export const deliveryCommand: Command = {
     'cronwrap delivery water-reminder 1033 failed --error "bot was blocked"',
   ],
   positionals: [1, 3],
+  notifies: true,
   async run(input) {
     const { home, flags, positionals } = input
     if (flags.get('from-openclaw') === 'true') return mirror(input)

@@ -1,5 +1,6 @@
 import { readConfigFile } from '../../config/config-file.ts'
 import { parseId } from '../../config/job-id.ts'
+import { logPath } from '../../record/execution-log.ts'
 import { forgetJob } from '../../record/forget-job.ts'
 import { JSON_FLAG, type Command } from '../command.ts'
 import { followUp } from '../follow-up.ts'
@@ -12,6 +13,7 @@ export const forgetCommand: Command = {
   flags: new Map([['json', JSON_FLAG]]),
   examples: ['cronwrap forget old-backup'],
   positionals: [1, 1],
+  notifies: true,
   async run({ home, flags, now, positionals: [name = ''] }) {
     const job = parseId(name)
     await forgetJob(home, job, now)
@@ -19,6 +21,7 @@ export const forgetCommand: Command = {
     const isConfigured = readConfigFile(home.config, []).jobs.get(job)?.has('schedule') === true
     if (flags.get('json') === 'true') printJson({ job, forgotten: true })
     else if (isConfigured) print(`${job} is forgotten, until the next check: ${home.config} says when it is due`)
+    else print(`${job} is forgotten; its log stays: ${logPath(home, job)}`)
     return 0
   },
 }

@@ -1,6 +1,7 @@
 import { readConfigFile } from '../../config/config-file.ts'
 import type { Home } from '../../config/base-directory.ts'
 import { CronwrapError } from '../../errors.ts'
+import { decideNotifications } from '../../notify/decide-notifications.ts'
 import { sampleMessage } from '../../notify/message.ts'
 import { readNotifyConfig, type NotifyConfig, type Target } from '../../notify/notify-config.ts'
 import { noteThatTargetWorks } from '../../notify/notify.ts'
@@ -9,6 +10,7 @@ import { toLocalIso } from '../../platform/clock.ts'
 import { newRunId } from '../../platform/run-id.ts'
 import { deriveAlerts } from '../../record/alerts.ts'
 import { printable } from '../../record/outcome-text.ts'
+import type { NotificationDecided } from '../../record/notification-event.ts'
 import type { FailingTarget } from '../../record/pending-notification.ts'
 import { readSummary, sweepBeforeReading } from '../../record/read-records.ts'
 import type { Summary } from '../../record/summary.ts'
@@ -22,6 +24,7 @@ export const notifyCommand: Command = {
   flags: new Map([['json', JSON_FLAG]]),
   examples: ['cronwrap notify', 'cronwrap notify test', 'cronwrap notify test ops'],
   positionals: [0, 2],
+  notifies: true,
   async run(input) {
     const { positionals, home } = input
     const config = readNotifyConfig(home.config)
@@ -78,12 +81,13 @@ function noTargets(home: Home): CronwrapError {
   })
 }
 
-async function show({ home, flags, now }: CommandInput, { targets, targetsOf }: NotifyConfig): Promise<void> {
+async function show({ home, flags, now }: CommandInput, config: NotifyConfig): Promise<void> {
+  const { targets, targetsOf } = config
   const summary = readSummary(home)
-  const [waiting, lost] = [waitingIn(summary), lostIn(summary)]
+  const [waiting, lost, held] = [waitingIn(summary), lostIn(summary), heldIn(summary, config, now)]
   const names = [...targets.values()].map(({ name, type }) => ({ name, type }))
   if (flags.get('json') === 'true') {
-    printJson({ targets: names, waiting, failing: lost })
+    printJson({ targets: names, waiting, held, failing: lost })
     return
   }
   if (names.length === 0) print(`no targets are named in ${home.config}`)
@@ -92,7 +96,9 @@ async function show({ home, flags, now }: CommandInput, { targets, targetsOf }: 
   if (untold.length > 0) print(`nobody is told of ${count(untold.length, 'open alert')}: cronwrap alerts`)
   for (const { job, target, since, error } of lost)
     print(createColors().red(`${job}: ${target} has taken nothing since ${since}: ${printable(error ?? '')}`))
-  if (waiting.length === 0) print('nothing waits to be told')
+  for (const { job, message, until } of held)
+    print(`${job}: ${printable(message)}; told after the cooldown, at ${until}`)
+  if (waiting.length === 0) print('nothing waits to be sent')
   else print(`\n${await waitingTable(waiting)}`)
 }
 
@@ -136,6 +142,21 @@ function waitingIn(summary: Summary): Waiting[] {
   )
   const retries = new Map(all.flatMap(({ target, retry_at }) => (retry_at === null ? [] : [[target, retry_at]])))
   return all.map((each) => ({ ...each, retry_at: each.retry_at ?? retries.get(each.target) ?? null }))
+}
+
+/** What would be told now, but for the cooldown. */
+function heldIn(summary: Summary, config: NotifyConfig, now: Date): { job: string; message: string; until: string }[] {
+  const alerts = deriveAlerts(summary, now)
+  const decide = (cooldownMs: number): NotificationDecided[] =>
+    decideNotifications(summary, alerts, { ...config, cooldownMs }, now, String)
+  const soon = new Set(decide(config.cooldownMs).map(({ job, alert }) => `${job} ${alert.kind}`))
+  return decide(0)
+    .filter(({ job, alert }) => !soon.has(`${job} ${alert.kind}`))
+    .map(({ job, alert }) => {
+      const told = summary.get(job)?.told.find(({ kind }) => kind === alert.kind)
+      const untilMs = Date.parse(told?.time ?? '') + config.cooldownMs
+      return { job, message: alert.message, until: toLocalIso(new Date(untilMs)) }
+    })
 }
 
 function lostIn(summary: Summary): (FailingTarget & { readonly job: string })[] {

@@ -30,6 +30,7 @@ export const recordCommand: Command = {
     'cronwrap record backup --status error --duration-ms 95 --stderr-file err.txt',
   ],
   positionals: [1, 1],
+  notifies: true,
   async run({ home, flags, positionals: [job = ''] }) {
     const [exitCode, command, error] = [flags.get('exit-code'), flags.get('command'), flags.get('error')]
     const { options, warnings } = resolveRunOptions(new Map([['job', job]]), [], process.env, home)
@@ -46,7 +47,8 @@ export const recordCommand: Command = {
       ...(command === undefined ? {} : { command: [command] }),
       ...(error === undefined ? {} : { error }),
     })
-    if (result.kind === 'recorded') await followUp(home)
+    // Inside a run the wrapper notifies, once the job has ended.
+    if (process.env['CRONWRAP_RUN_ID'] === undefined) await followUp(home)
     if (flags.get('json') === 'true') printJson({ job, run_id: result.runId, recorded: result.kind === 'recorded' })
     return 0
   },
