@@ -61,7 +61,11 @@ test('what may pass is tried again after the wait that was asked for; what canno
 })
 
 test.each([
-  ['a redirect, which may be to a login page', { status: 302, headers: { location: '/login' } }, 'answered 302'],
+  [
+    'a redirect, which may be to a login page',
+    { status: 302, headers: { location: '/login' } },
+    'answered 302, and redirects are not followed',
+  ],
   ['a refusal', { status: 403 }, 'answered 403'],
 ] as const)('%s is final', async (_, fault, problem) => {
   await using server = await HealthchecksServer.start()

@@ -102,7 +102,7 @@ test('a run that has ended is not slow, and one before the last missed time ends
     count: 1,
     due: [at(5)],
   }
-  const before = runFinished('job', 1, { startedMs: START_MS + 4 * 60_000 })
+  const before = runFinished('job', 1, { startedMs: START_MS + 4 * 60_000, durationMs: 360_000 })
   expect(entryAfter(missed, before)).toMatchObject({ missed_runs: 1, consecutive_missed: 1, missed_since: at(5) })
   expect(entryAfter(missed, runFinished('job', 2, { startedMs: START_MS + 6 * 60_000 }))).toMatchObject({
     consecutive_missed: 0,
