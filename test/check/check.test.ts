@@ -212,3 +212,11 @@ test('cronwrap schedule knows what cronwrap.json says before anything has run', 
   expect(stdout).toMatch(/^n +@daily +local +10m +config /m)
   expect(stderr).toContain('jobs.b.schedule: "daily" is not a schedule')
 })
+
+test('a time zone that does not exist is told by the run, once the job has ended', async () => {
+  await using rig = createRig()
+  const words = ['--schedule', '@daily', '--tz', 'Nowhere/Land', '--', 'sh', '-c', 'echo out; exit 3']
+  const ran = await rig.run(words)
+  expect(ran).toMatchObject({ code: 3, stdout: 'out\n' })
+  expect(ran.stderr).toBe('cronwrap: there is no time zone "Nowhere/Land": nobody notices when the job is missed\n')
+})

@@ -293,3 +293,14 @@ test('what failed to reach targets is over once there are none', async () => {
   await rig.run(['--job', 'job', '--', 'true'])
   expect(await rig.run(['check'])).toMatchObject({ code: 0 })
 })
+
+test('what the cooldown holds back is shown', async () => {
+  await using rig = createRig()
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1 },
+    notify: { cooldown: '1h', targets: { list: { type: 'command', command: ['true'] } } },
+  })
+  for (const end of ['false', 'true', 'false']) await rig.run(['--job', 'job', '--', end])
+  const { stdout } = await rig.run(['notify'])
+  expect(stdout).toMatch(/^job: 1 failure; told after the cooldown, at \d{4}-\S+\nnothing waits to be sent\n$/m)
+})
