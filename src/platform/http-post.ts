@@ -1,4 +1,7 @@
+import { Resolver } from 'node:dns'
+import * as http from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
+import * as https from 'node:https'
 import { cancellableLookup } from './lookup.ts'
 
 /** After which another name server is asked. */
@@ -27,9 +30,7 @@ export interface PostAnswer {
  * this. A redirect is not followed: it may lead to a login page that answers 200, or to another host.
  */
 export function httpPost({ url, headers, body, signal, maxBytes }: PostRequest): Promise<PostAnswer> {
-  // import() of one of Node's own modules would load the machinery of ES modules for it.
-  const { Resolver } = process.getBuiltinModule('node:dns')
-  const { request } = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http')
+  const { request } = url.protocol === 'https:' ? https : http
   const lookup = cancellableLookup(new Resolver({ timeout: NAME_SERVER_MS, tries: 2 }), signal)
   const all = { 'user-agent': `cronwrap/${CRONWRAP_VERSION}`, ...headers }
   return new Promise((resolve, reject) => {

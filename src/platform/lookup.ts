@@ -1,3 +1,4 @@
+import * as dns from 'node:dns'
 import type { LookupAddress, Resolver } from 'node:dns'
 import * as fs from 'node:fs'
 import type { LookupFunction } from 'node:net'
@@ -15,7 +16,7 @@ const OTHER_FAMILY_MS = 200
  */
 export function cancellableLookup(resolver: Resolver, signal: AbortSignal): LookupFunction {
   return (host, options, callback) => {
-    const askSystem = (): void => process.getBuiltinModule('node:dns').lookup(host, options, callback)
+    const askSystem = (): void => dns.lookup(host, options, callback)
     if (isInHostsFile(host)) return askSystem()
     const addresses: LookupAddress[] = []
     let unanswered: Error | null = null
