@@ -5,7 +5,7 @@ import { scheduleOf } from '../job/run-event.ts'
 import { isObject } from '../platform/field.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import { newRunId } from '../platform/run-id.ts'
-import type { JobSchedule, ScheduleSet } from '../record/event.ts'
+import { isSameTimes, type JobSchedule, type ScheduleSet } from '../record/event.ts'
 import { publishAll } from '../record/publish.ts'
 import { readSummary } from '../record/read-records.ts'
 import { EMPTY_ENTRY } from '../record/summary-entry.ts'
@@ -64,5 +64,6 @@ function isGoneFrom({ root, isUsable }: ConfigFile, job: string): boolean {
 }
 
 function isEqual(a: JobSchedule | null, b: JobSchedule | null): boolean {
-  return a?.expression === b?.expression && a?.tz === b?.tz && a?.grace_ms === b?.grace_ms
+  if (a === null || b === null) return a === b
+  return isSameTimes(a, b) && a.grace_ms === b.grace_ms
 }

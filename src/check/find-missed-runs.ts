@@ -3,9 +3,9 @@ import { messageOf } from '../errors.ts'
 import { groupBy } from '../platform/group-by.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunMissed } from '../record/event.ts'
-import { readHistory } from '../record/journal-reader.ts'
+import { readAllRuns } from '../record/read-records.ts'
 import type { RunManifest } from '../record/spool.ts'
-import { type KnownSchedule, type SummaryEntry } from '../record/summary-entry.ts'
+import type { KnownSchedule, SummaryEntry } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
 import type { LookMarks } from './look-marks.ts'
 import { findMissed, type RunSpan } from '../schedule/missed-runs.ts'
@@ -114,8 +114,7 @@ function rememberedSpans(entry: SummaryEntry): RunSpan[] {
 }
 
 function readSpans(home: Home): ReadonlyMap<string, readonly RunSpan[]> {
-  const runs = readHistory(home).events.flatMap(({ event }) => (event.type === 'run.finished' ? [event] : []))
-  const byJob = [...groupBy(runs, ({ job }) => job)]
+  const byJob = [...groupBy(readAllRuns(home), ({ job }) => job)]
   return new Map(byJob.map(([job, all]) => [job, all.flatMap((run) => span(run.started, run.duration_ms))]))
 }
 

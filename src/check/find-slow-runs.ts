@@ -22,7 +22,7 @@ export function findSlowRuns(summary: Summary, running: readonly RunManifest[], 
 }
 
 /** How long a run may take by the runs before it, in milliseconds; null when they are too few to say. */
-export function learntLimitMs(entry: SummaryEntry | undefined): number | null {
+function learntLimitMs(entry: SummaryEntry | undefined): number | null {
   const durations = entry?.recent_runs.flatMap(({ duration_ms }) => duration_ms ?? []) ?? []
   if (durations.length < RUNS_NEEDED) return null
   return Math.max(LEAST_MS, TIMES_THE_LONGEST * Math.max(...durations))

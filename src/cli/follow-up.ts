@@ -4,6 +4,11 @@ import { messageOf } from '../errors.ts'
 import { monotonicMs } from '../platform/clock.ts'
 import type { Problem } from '../check/check.ts'
 
+/** For what a job may call: inside a run its wrapper follows up, once the job has ended. */
+export async function followUpOutsideRuns(home: Home): Promise<void> {
+  if (process.env['CRONWRAP_RUN_ID'] === undefined) await followUp(home)
+}
+
 /**
  * What cronwrap.json asks for once something is on record: notifications and metrics. Nothing of it
  * is loaded where it does not. Never throws.

@@ -2,10 +2,10 @@ import type { Home } from '../config/base-directory.ts'
 import { lintJobs } from '../openclaw/lint.ts'
 import { jobsRecordingAs, runsOfAll, viewOpenclaw, type OpenclawView } from '../openclaw/openclaw-view.ts'
 import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
+import { groupBy } from '../platform/group-by.ts'
 import { findWrapped } from '../openclaw/wrapped-command.ts'
 import type { RunFinished } from '../record/event.ts'
-import { readHistory } from '../record/journal-reader.ts'
-import { listRunning, readSummary, sweepBeforeReading } from '../record/read-records.ts'
+import { listRunning, readAllRuns, readSummary, sweepBeforeReading } from '../record/read-records.ts'
 import { unknownJob } from '../record/record-delivery.ts'
 import type { Summary } from '../record/summary.ts'
 import { checkBase } from './check-base.ts'
@@ -43,7 +43,8 @@ export async function diagnose(home: Home, job: string | null, now: Date, env: N
   await sweepBeforeReading(home)
   const [crontab, openclaw] = await Promise.all([readCrontab(home.base), viewOpenclaw()])
   const running = new Set(listRunning(home).map(({ manifest }) => manifest.job))
-  const recorded = runsByJob(home)
+  // Read once: the journal is large, and there may be many jobs.
+  const recorded = groupBy(readAllRuns(home), (run) => run.job)
   const scene: Scene = { home, summary: readSummary(home), openclaw, crontab, recorded, running, now }
   const jobs = job === null ? allJobs(scene) : [job]
   if (job !== null && !isKnown(scene, job)) throw unknownJob(job, [...scene.summary.keys()])
@@ -90,18 +91,6 @@ function isKnown({ summary, openclaw, crontab, running }: Scene, job: string): b
     (openclaw !== null && jobsRecordingAs(openclaw, job).length > 0) ||
     running.has(job)
   )
-}
-
-/** Read once: the journal is large, and there may be many jobs. */
-function runsByJob(home: Home): Map<string, RunFinished[]> {
-  const runs = new Map<string, RunFinished[]>()
-  for (const { event } of readHistory(home).events) {
-    if (event.type !== 'run.finished') continue
-    const ofJob = runs.get(event.job)
-    if (ofJob === undefined) runs.set(event.job, [event])
-    else ofJob.push(event)
-  }
-  return runs
 }
 
 async function checkOne(

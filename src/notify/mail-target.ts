@@ -1,5 +1,6 @@
-import { hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import { findProgram } from '../platform/find-program.ts'
+import { ownUserName } from '../platform/user-name.ts'
 import { sendToCommand } from './command-target.ts'
 import type { Message } from './message.ts'
 import type { Sent } from './sent.ts'
@@ -23,7 +24,7 @@ export async function sendMail(
 export function formatMail(to: readonly string[], from: string | null, message: Message, now: Date): string {
   const { id, title, text, severity } = message
   const headers = [
-    `From: ${address(from ?? `cronwrap <${userName()}@${hostname()}>`)}`,
+    `From: ${address(from ?? `cronwrap <${ownUserName() ?? 'cronwrap'}@${hostname()}>`)}`,
     `To: ${to.map(address).join(', ')}`,
     `Subject: ${encodedWords(`[cronwrap ${severity}] ${title}`)}`,
     `Date: ${now.toUTCString().replace('GMT', '+0000')}`,
@@ -34,14 +35,6 @@ export function formatMail(to: readonly string[], from: string | null, message: 
     'Content-Transfer-Encoding: 8bit',
   ]
   return `${headers.join('\n')}\n\n${title}\n\n${text}\n`
-}
-
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return 'cronwrap' // A container's user need not have a name.
-  }
 }
 
 /** `Name <address>`, where only the name may hold other letters than ASCII. */

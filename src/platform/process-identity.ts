@@ -83,7 +83,8 @@ function answersSignals(pid: number): boolean {
   }
 }
 
-function readOrNull(path: string): string | null {
+/** A small file, of /proc mostly; null where it cannot be read. */
+export function readOrNull(path: string): string | null {
   try {
     return fs.readFileSync(path, 'utf8')
   } catch {

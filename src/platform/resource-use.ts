@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { readOrNull } from './process-identity.ts'
 
 /** USER_HZ: 100 on every Linux that Node runs on, whatever the kernel's own tick. */
 const TICKS_PER_SECOND = 100
@@ -52,12 +53,4 @@ function childrenOf(pid: number): number[] {
   return threads.flatMap((thread) =>
     (readOrNull(`/proc/${pid}/task/${thread}/children`) ?? '').split(' ').filter(Boolean).map(Number),
   )
-}
-
-function readOrNull(path: string): string | null {
-  try {
-    return fs.readFileSync(path, 'utf8')
-  } catch {
-    return null
-  }
 }

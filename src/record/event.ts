@@ -72,6 +72,14 @@ export interface JobSchedule {
   readonly grace_ms: number
 }
 
+/** Whether both name the same times; how late a run may be is another question. */
+export function isSameTimes(
+  a: Pick<JobSchedule, 'expression' | 'tz'>,
+  b: Pick<JobSchedule, 'expression' | 'tz'>,
+): boolean {
+  return a.expression === b.expression && a.tz === b.tz
+}
+
 /** Who says when a job is due: its runs, cronwrap.json, what `schedule import` found, or `schedule set`. */
 export const SCHEDULE_SOURCES = ['run', 'config', 'import', 'command'] as const
 export type ScheduleSource = (typeof SCHEDULE_SOURCES)[number]

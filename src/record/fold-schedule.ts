@@ -1,5 +1,12 @@
 import { toWholeSeconds } from '../platform/clock.ts'
-import type { JobSchedule, RunFinished, RunMissed, RunSlow, ScheduleSet } from './event.ts'
+import {
+  isSameTimes,
+  type JobSchedule,
+  type RunFinished,
+  type RunMissed,
+  type RunSlow,
+  type ScheduleSet,
+} from './event.ts'
 import type { KnownSchedule, SummaryEntry } from './summary-entry.ts'
 
 /** What the end of a run says of when the job is due: the last word counts, whoever spoke it. */
@@ -41,18 +48,13 @@ function saidByRun(
   said: JobSchedule,
   started: string,
 ): KnownSchedule {
-  const source = inConfig !== null && isSameSchedule(inConfig, said) ? 'config' : 'run'
+  const source = inConfig !== null && isSameTimes(inConfig, said) ? 'config' : 'run'
   return continued(schedule, { ...said, source, since: started })
 }
 
 /** The same schedule said again is known since it was first said. */
 function continued(known: KnownSchedule | null, said: KnownSchedule): KnownSchedule {
-  return known !== null && isSameSchedule(known, said) ? { ...said, since: known.since } : said
-}
-
-/** Whether both name the same times; how late a run may be is another question. */
-function isSameSchedule(a: JobSchedule, b: JobSchedule): boolean {
-  return a.expression === b.expression && a.tz === b.tz
+  return known !== null && isSameTimes(known, said) ? { ...said, since: known.since } : said
 }
 
 /** The event's times all lie after those that were missed before. */

@@ -46,9 +46,12 @@ export function readProjection(home: Home): Projection {
 
 /** The runs of a job that ended, oldest first, as far back as the journal goes. */
 export function readRuns(home: Home, job: string): RunFinished[] {
-  return readHistory(home).events.flatMap(({ event }) =>
-    event.type === 'run.finished' && event.job === job ? [event] : [],
-  )
+  return readAllRuns(home).filter((run) => run.job === job)
+}
+
+/** The same of all jobs. */
+export function readAllRuns(home: Home): RunFinished[] {
+  return readHistory(home).events.flatMap(({ event }) => (event.type === 'run.finished' ? [event] : []))
 }
 
 export interface RunningRun {

@@ -1,5 +1,5 @@
 import { COMMAND_NAMES } from '../config/command-names.ts'
-import type { JobSchedule } from '../record/event.ts'
+import { isSameTimes, type JobSchedule } from '../record/event.ts'
 import type { KnownSchedule } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
 import { scheduleOf } from '../job/run-event.ts'
@@ -131,10 +131,6 @@ function scheduleIn(found: readonly FoundSchedule[]): JobSchedule | null {
     return graceMs + jitterMs + spreadMs
   })
   return { expression: times.expression, tz: times.tz, grace_ms: Math.max(...graces) }
-}
-
-function isSameTimes(a: Pick<JobSchedule, 'expression' | 'tz'>, b: Pick<JobSchedule, 'expression' | 'tz'>): boolean {
-  return a.expression === b.expression && a.tz === b.tz
 }
 
 function whyUntold(found: readonly FoundSchedule[]): string {

@@ -1,11 +1,9 @@
 import type { Home } from '../config/base-directory.ts'
 import { CronwrapError, messageOf } from '../errors.ts'
 import { toLocalIso } from '../platform/clock.ts'
-import { makeDirectory } from '../platform/make-directory.ts'
 import { newRunId } from '../platform/run-id.ts'
 import type { JobSchedule, ScheduleSet } from '../record/event.ts'
-import { appendEvent } from '../record/journal.ts'
-import { foldIntoViews } from '../record/publish.ts'
+import { publishAll } from '../record/publish.ts'
 
 export interface ScheduleChange {
   readonly job: string
@@ -31,21 +29,20 @@ export async function recordSchedules(
 ): Promise<void> {
   if (changes.length === 0) return
   try {
-    makeDirectory(home.logs)
     const time = toLocalIso(now, 'milliseconds')
-    const places = changes.map(({ job, schedule }) =>
-      appendEvent(home, {
+    const ofFile = file === null ? {} : { file }
+    await publishAll(
+      home,
+      changes.map(({ job, schedule }) => ({
         type: 'schedule.set',
         id: newRunId(),
         time,
         job,
         schedule,
         source,
-        ...(file === null ? {} : { file }),
-      }),
+        ...ofFile,
+      })),
     )
-    const upTo = places.at(-1)
-    await foldIntoViews(home, upTo === undefined ? {} : { upTo })
   } catch (error) {
     throw new CronwrapError('CANNOT_RECORD', `the schedule could not be recorded: ${messageOf(error)}`, {
       cause: error,

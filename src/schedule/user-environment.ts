@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
-import { homedir, userInfo } from 'node:os'
+import { homedir } from 'node:os'
+import { ownUserName } from '../platform/user-name.ts'
 import { surroundings } from '../openclaw/wrapped-command.ts'
 
 /**
@@ -7,7 +8,7 @@ import { surroundings } from '../openclaw/wrapped-command.ts'
  * @param user null is who runs this
  */
 export function environmentOf(user: string | null): NodeJS.ProcessEnv {
-  return user === null || user === ownName() ? surroundings() : { HOME: homeOf(user) }
+  return user === null || user === ownUserName() ? surroundings() : { HOME: homeOf(user) }
 }
 
 /**
@@ -28,17 +29,9 @@ export function readEnvironmentFile(text: string): Record<string, string> {
   return Object.fromEntries(pairs) as Record<string, string>
 }
 
-function ownName(): string | null {
-  try {
-    return userInfo().username
-  } catch {
-    return null // A container's user need not have a name.
-  }
-}
-
 /** A user that is not in the file, but in a directory of the network, mostly has its home there too. */
 export function homeOf(user: string | null): string {
-  if (user === null || user === ownName()) return homedir()
+  if (user === null || user === ownUserName()) return homedir()
   const fields = readText('/etc/passwd')
     .split('\n')
     .map((line) => line.split(':'))

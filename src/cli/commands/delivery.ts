@@ -3,7 +3,7 @@ import { CronwrapError } from '../../errors.ts'
 import { mirrorDelivery } from '../../openclaw/mirror-delivery.ts'
 import { recordDelivery, parseDeliveryStatus } from '../../record/record-delivery.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
-import { followUp } from '../follow-up.ts'
+import { followUpOutsideRuns } from '../follow-up.ts'
 import { printJson } from '../output.ts'
 
 const HINT = 'cronwrap delivery <job> <message-id> [status], or cronwrap delivery --from-openclaw <job>'
@@ -53,8 +53,7 @@ export const deliveryCommand: Command = {
       ...(channel === undefined ? {} : { channel }),
       ...(runId === undefined ? {} : { runId }),
     })
-    // Inside a run the wrapper notifies, once the job has ended.
-    if (process.env['CRONWRAP_RUN_ID'] === undefined) await followUp(home)
+    await followUpOutsideRuns(home)
     if (flags.get('json') === 'true')
       printJson({ job, message_id: messageId, run_id: result.runId, recorded: result.recorded })
     return 0

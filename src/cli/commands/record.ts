@@ -5,7 +5,7 @@ import { CronwrapError, messageOf } from '../../errors.ts'
 import { recordRun } from '../../job/record-run.ts'
 import type { RunStatus } from '../../record/event.ts'
 import { JSON_FLAG, type Command } from '../command.ts'
-import { followUp } from '../follow-up.ts'
+import { followUpOutsideRuns } from '../follow-up.ts'
 import { printJson } from '../output.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -47,8 +47,7 @@ export const recordCommand: Command = {
       ...(command === undefined ? {} : { command: [command] }),
       ...(error === undefined ? {} : { error }),
     })
-    // Inside a run the wrapper notifies, once the job has ended.
-    if (process.env['CRONWRAP_RUN_ID'] === undefined) await followUp(home)
+    await followUpOutsideRuns(home)
     if (flags.get('json') === 'true') printJson({ job, run_id: result.runId, recorded: result.kind === 'recorded' })
     return 0
   },

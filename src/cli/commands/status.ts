@@ -1,11 +1,12 @@
 import { parseId } from '../../config/job-id.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
 import { toLocalIso } from '../../platform/clock.ts'
+import { groupBy } from '../../platform/group-by.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import { deriveAlerts, type Alert } from '../../record/alerts.ts'
 import { logPath } from '../../record/execution-log.ts'
 import { describeEnd, printable } from '../../record/outcome-text.ts'
-import { listRunning, readRuns, readSummary, sweepBeforeReading, type RunningRun } from '../../record/read-records.ts'
+import { listRunning, readRuns, readSummary, sweepBeforeReading } from '../../record/read-records.ts'
 import { unknownJob } from '../../record/record-delivery.ts'
 import type { SummaryEntry } from '../../record/summary-entry.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
@@ -45,7 +46,7 @@ export const statusCommand: Command = {
 
 function readStatuses({ home, now }: CommandInput): JobStatus[] {
   const summary = readSummary(home)
-  const running = groupByJob(listRunning(home))
+  const running = groupBy(listRunning(home), ({ manifest }) => manifest.job)
   const alerts = deriveAlerts(summary, now)
   const jobs = [...new Set([...summary.keys(), ...running.keys()])].sort()
   return jobs.map((job) => {
@@ -54,12 +55,6 @@ function readStatuses({ home, now }: CommandInput): JobStatus[] {
     const failed = entry?.last_status === 'error'
     return { job, entry, running: running.get(job) ?? [], alerts: own, wrong: failed || own.length > 0 }
   })
-}
-
-function groupByJob(runs: readonly RunningRun[]): Map<string, RunningRun[]> {
-  const groups = new Map<string, RunningRun[]>()
-  for (const run of runs) groups.set(run.manifest.job, [...(groups.get(run.manifest.job) ?? []), run])
-  return groups
 }
 
 async function statusTable(statuses: readonly JobStatus[], now: Date): Promise<string> {
