@@ -129,10 +129,14 @@ const CHANGES = [
 async function reusedPid(change: (typeof REUSES)[number]): Promise<string[]> {
   await using rig = createRig()
   const oracle = new Oracle(rig)
-  const wrapper = rig.start(oracle.words('victim', TEXT, 3), { detached: true })
+  const gate = rig.path('gate')
+  // The job waits: a wrapper that came to its end first would be killed while it records, or not at all.
+  const wait = `until [ -e ${gate} ]; do sleep 0.05; done`
+  const wrapper = rig.start(oracle.wordsAfter(wait, 'victim', TEXT, 3), { detached: true })
   await until('it has begun', () => rig.running().length === 1)
   wrapper.kill('SIGKILL')
   await wrapper
+  rig.write('gate', '')
   await oracle.quiet()
   const path = join(rig.home.running, rig.running()[0] ?? '', 'run.json')
   const [first = '', ...rest] = fs.readFileSync(path, 'utf8').split('\n')
