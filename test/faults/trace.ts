@@ -1,10 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'fs-extra'
-import { BIN, finished, type Finished, type Rig } from '../support/rig.ts'
+import { BIN, finished, kill, processesOf, type Finished, type Rig } from '../support/rig.ts'
 
 /** The calls with which a process changes what others see, and those that lead to one. */
 export const CHANGING_CALLS =
   'write,writev,pwrite64,fsync,fdatasync,rename,link,unlink,mkdir,rmdir,openat,utimensat,clone,clone3,vfork,exit_group'
+
+/** A traced run takes a second or two. */
+const PATIENCE_MS = 15_000
 
 /** One system call of a run: its name, and which one of that name it was. */
 export interface Call {
@@ -20,7 +23,8 @@ export function straceUnavailable(): string | null {
 
 /**
  * Runs the program under strace(1), which traces the main thread only: that is where all of the
- * recording is done, and neither the job nor a worker thread is hit.
+ * recording is done, and neither the job nor a worker thread is hit. What hangs is killed: a fault may hit a call of Node's
+ * own, such as the close(2) by which it learns that a program could be started.
  * @param options.inject as after `-e inject=`; none to look only
  * @param options.watch the calls that are listed
  */
@@ -40,7 +44,11 @@ export async function runTraced(
     `trace=${watch}`,
     ...(inject === undefined ? [] : ['-e', `inject=${inject}`]),
   ]
+  const hanging = setTimeout(() => {
+    for (const pid of processesOf(rig.directory)) kill(pid, 'SIGKILL')
+  }, PATIENCE_MS)
   const result = await rig.spawn('strace', [...flags, process.execPath, BIN, ...words])
+  clearTimeout(hanging)
   return { ...finished(result), calls: readCalls(fs.readFileSync(trace, 'latin1')) }
 }
 
