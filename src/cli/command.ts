@@ -1,5 +1,5 @@
 import type { Home } from '../config/base-directory.ts'
-import type { FlagSpec, Words } from './argv.ts'
+import type { FlagSpec, Words } from '../config/argv.ts'
 
 export interface CommandFlag extends FlagSpec {
   /** What stands after the flag in the help. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { resolveHome } from '../config/base-directory.ts'
 import { CronwrapError } from '../errors.ts'
-import { readWords } from './argv.ts'
+import { readWords } from '../config/argv.ts'
 import { HOME_FLAG, type Command } from './command.ts'
 import { alertsCommand } from './commands/alerts.ts'
 import { checkCommand } from './commands/check.ts'

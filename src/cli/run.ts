@@ -1,6 +1,6 @@
+import type { AskedRun } from '../config/asked.ts'
 import { resolveHome, type Home } from '../config/base-directory.ts'
 import { resolveRunOptions } from '../config/resolve-run-options.ts'
-import { RUN_OPTIONS } from '../config/option-specs.ts'
 import { CronwrapError } from '../errors.ts'
 import { say } from '../job/pass-through.ts'
 import { isTimeZone } from '../platform/time-zone.ts'
@@ -8,29 +8,16 @@ import { runJob } from '../job/run-job.ts'
 import type { RunFinished } from '../record/event.ts'
 import { logPath } from '../record/execution-log.ts'
 import { describeDuration, describeEnd } from '../record/outcome-text.ts'
-import { readWords, type FlagSpec } from './argv.ts'
 
 /** After a run no attempt to notify begins later than this. */
 const NOTIFY_BUDGET_MS = 10_000
-
-/** Every flag of a run: the options that the environment and the file know too, and where to record as whom. */
-export const RUN_FLAGS: ReadonlyMap<string, FlagSpec> = new Map([
-  ['job', { takesValue: true }],
-  ['home', { takesValue: true }],
-  ['help', { takesValue: false, short: 'h' }],
-  ...[...RUN_OPTIONS].map(([name, { placeholder, addsUp = false }]): [string, FlagSpec] => [
-    name,
-    { takesValue: placeholder !== null, addsUp },
-  ]),
-])
 
 /**
  * `cronwrap [run] [options] -- command args…`. Silent on success, since whoever reads our output
  * forwards it to a person; a line on stderr when something is wrong.
  * @returns the exit code
  */
-export async function runCommand(words: readonly string[]): Promise<number> {
-  const { flags, positionals: command } = readWords(words, RUN_FLAGS, true)
+export async function runCommand({ flags, command }: AskedRun): Promise<number> {
   if (command.length === 0) {
     throw new CronwrapError('USAGE', 'there is no command to run', {
       hint: 'write it after --: cronwrap -- python3 task.py',

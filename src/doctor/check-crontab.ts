@@ -1,10 +1,12 @@
 import { deriveJobId, isId } from '../config/job-id.ts'
 import { explainUnusable } from '../platform/find-program.ts'
-import { needsShell, splitWords, type WrappedCommand } from '../openclaw/wrapped-command.ts'
+import { mainCommandOf } from '../invocation/shell-line.ts'
+import { needsShell, splitWords } from '../invocation/shell-words.ts'
+import { startersOf, type WrappedCommand } from '../invocation/wrapped-command.ts'
 import { quoteCommand } from '../record/outcome-text.ts'
 import { readUserCrontab } from '../schedule/crontab-files.ts'
 import { parseCrontab, type CronLine } from '../schedule/crontab.ts'
-import { environmentOf } from '../schedule/user-environment.ts'
+import { environmentOf } from '../invocation/user-environment.ts'
 import type { Finding } from './finding.ts'
 
 /** A line of this user's crontab that runs something. */
@@ -57,13 +59,13 @@ function finding(id: string, severity: Finding['severity'], seen: string, means:
 
 /** The program that cron's shell starts; empty where there is none of ours. */
 export function starterOf(wrapped: WrappedCommand | null): string {
-  return wrapped?.wrapper.find((word) => !/^\w+=/.test(word) && word !== 'exec') ?? ''
+  return startersOf(wrapped).find((word) => !/^\w+=/.test(word) && word !== 'exec') ?? ''
 }
 
-function unwrapped({ written, wrapped }: CronLine): Finding[] {
+function unwrapped({ written, command, wrapped }: CronLine): Finding[] {
   if (wrapped !== null || /cronwrap|run-parts/.test(written)) return []
   const words = needsShell(written) ? ['sh', '-c', written] : splitWords(written)
-  const name = deriveJobId(splitWords(written).filter((word) => !/^\w+=/.test(word)))
+  const name = deriveJobId(mainCommandOf(command) ?? splitWords(command))
   const next = `crontab -e: ${quoteCommand(['cronwrap', '--job', isId(name) ? name : 'name', '--', ...words])}`
   return [finding('crontab-not-wrapped', 'note', `the crontab runs: ${written}`, 'nothing of it is on record', next)]
 }

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { findProgram } from '../platform/find-program.ts'
 import type { OpenclawJob } from '../openclaw/openclaw-job.ts'
-import { shellLine } from '../openclaw/wrapped-command.ts'
+import { shellLine } from '../invocation/shell-words.ts'
 import { starterOf, type Crontab } from './check-crontab.ts'
 import type { Finding } from './finding.ts'
 

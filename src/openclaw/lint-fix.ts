@@ -3,15 +3,9 @@ import { DEFAULT_RUN_OPTIONS } from '../config/option-specs.ts'
 import { quoteCommand } from '../record/outcome-text.ts'
 import { cronwrapWords } from './add-job.ts'
 import { effectiveTimeoutSeconds, type OpenclawJob } from './openclaw-job.ts'
-import {
-  findWrapped,
-  needsShell,
-  shellLine,
-  splitWords,
-  waitsMs,
-  withFlag,
-  type WrappedCommand,
-} from './wrapped-command.ts'
+import { needsShell, shellLine, splitWords } from '../invocation/shell-words.ts'
+import { waitsMs, type WrappedCommand } from '../invocation/wrapped-command.ts'
+import { findWrapped } from './job-command.ts'
 
 /** `openclaw cron edit` for the job. What only the user knows stands in angle brackets, and keeps it from being run as it is. */
 export function edit(job: OpenclawJob, ...words: string[]): string {
@@ -53,4 +47,13 @@ function flagsOf(job: OpenclawJob, name: string, wrapped: WrappedCommand | null)
   const forAttempts = (limit * 0.95 * 1000 - waitsMs(retries, retryDelayMs)) / (retries + 1)
   const own = Math.max(1, Math.floor((forAttempts - drainMs) / 1000) - killAfter)
   return withFlag(withFlag(flags, '--timeout', `${own}s`), '--kill-after', `${killAfter}s`)
+}
+
+/** The same options with this one set. */
+function withFlag(flags: readonly string[], name: string, value: string): string[] {
+  const at = flags.indexOf(name)
+  const others = flags.filter(
+    (flag, index) => !flag.startsWith(`${name}=`) && !(at !== -1 && (index === at || index === at + 1)),
+  )
+  return [...others, name, value]
 }

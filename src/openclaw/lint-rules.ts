@@ -4,7 +4,9 @@ import { formatDuration } from '../platform/duration.ts'
 import { LEAST_TIMEOUT_SECONDS } from './add-job.ts'
 import { edit, editCommand } from './lint-fix.ts'
 import { effectiveTimeoutSeconds, type OpenclawJob } from './openclaw-job.ts'
-import { findWrapped, shellLine, splitWords } from './wrapped-command.ts'
+import { mainCommandOf } from '../invocation/shell-line.ts'
+import { shellLine } from '../invocation/shell-words.ts'
+import { findWrapped, readJobCommand } from './job-command.ts'
 
 export interface LintFinding {
   /** What was seen, in this job. */
@@ -80,7 +82,8 @@ export const RULES: readonly Rule[] = [
     return { seen, why, fix: editCommand(job, '<the script>') }
   }),
   rule('not-wrapped', 'warning', (job) => {
-    if (findWrapped(job) !== null || !runsCommand(job)) return null
+    const { wrapped, unnamed } = readJobCommand(job)
+    if (wrapped !== null || unnamed !== null || !runsCommand(job)) return null
     return {
       seen: 'the command does not run under cronwrap',
       why: 'its exit code, output and delivery are on no record but what OpenClaw keeps for a week',
@@ -179,10 +182,11 @@ export function runsCommand({ payload, message }: OpenclawJob): boolean {
 /** The script that is the program, or that an interpreter is given; what a shell would expand is left alone. */
 function missingScript(job: OpenclawJob): string | null {
   const line = shellLine(job.argv)
-  const [program = '', first] = findWrapped(job)?.command ?? (line === null ? job.argv : splitWords(line))
+  const [program = '', first] = findWrapped(job)?.command ?? (line === null ? job.argv : mainCommandOf(line)) ?? []
   const script = INTERPRETER.test(basename(program)) ? first : program
   if (job.payload !== 'command' || script === undefined || !SCRIPT.test(script) || /[$~*]/.test(script)) return null
-  if (!isAbsolute(script) && job.cwd === null) return null
+  const isMoved = /\b(?:cd|pushd)\s/.test(line ?? '')
+  if (!isAbsolute(script) && (job.cwd === null || isMoved)) return null
   const path = resolve(job.cwd ?? '/', script)
   return fs.existsSync(path) ? null : path
 }

@@ -1,7 +1,7 @@
 import { askOpenclaw, field, listIn, textField, type Answer } from './openclaw-cli.ts'
 import { readJob, readJobs, type OpenclawJob } from './openclaw-job.ts'
 import { readRun, type OpenclawRun } from './openclaw-run.ts'
-import { findWrapped } from './wrapped-command.ts'
+import { findWrapped } from './job-command.ts'
 
 /** What OpenClaw says of its jobs. */
 export interface OpenclawView {

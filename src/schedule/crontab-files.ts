@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { errnoOf, messageOf } from '../errors.ts'
 import { parseCrontab, type CronLine, type CrontabForm, type CrontabSource } from './crontab.ts'
 import { NOTHING_FOUND, type Findings } from './found-schedule.ts'
-import { cronEnvironmentOf, environmentOf } from './user-environment.ts'
+import { cronEnvironmentOf, environmentOf } from '../invocation/user-environment.ts'
 
 const TIMEOUT_MS = 10_000
 

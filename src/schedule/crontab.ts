@@ -1,6 +1,6 @@
-import { assignmentsIn } from '../openclaw/wrapped-command.ts'
-import { timesOf, type FoundSchedule, type Times } from './found-schedule.ts'
-import { foundAs, readShellLine, type EnvironmentOf } from './started-command.ts'
+import { assignmentsIn, startersOf } from '../invocation/wrapped-command.ts'
+import { foundAs, timesOf, type FoundSchedule, type Times } from './found-schedule.ts'
+import { readShellLine, type EnvironmentOf } from '../invocation/started-command.ts'
 
 /** What cron gives a job, unless the crontab says otherwise. */
 const CRON_PATH = '/usr/bin:/bin'
@@ -65,7 +65,7 @@ function readLine(line: string, where: string, source: CrontabSource, variables:
     command,
     written: parts.command,
     hasInput: input !== undefined,
-    path: assignmentsIn(started.wrapped?.wrapper ?? [])['PATH'] ?? variables['PATH'] ?? CRON_PATH,
+    path: assignmentsIn(startersOf(started.wrapped))['PATH'] ?? variables['PATH'] ?? CRON_PATH,
     ...foundAs(started, readTimes(parts.when, tz), spreadMs),
   }
   return [first, ...started.followers.map((wrapped) => ({ ...first, wrapped, times: AFTER_ANOTHER }))]

@@ -1,6 +1,7 @@
 import { schedule, SCHEDULE_SEPARATOR, timeZone } from '../config/option-value.ts'
 import { messageOf } from '../errors.ts'
-import type { WrappedCommand } from '../openclaw/wrapped-command.ts'
+import type { WrappedCommand } from '../invocation/wrapped-command.ts'
+import type { StartedCommand } from '../invocation/started-command.ts'
 import { readTimetable } from './timetable.ts'
 
 /** When a scheduler starts something. */
@@ -55,5 +56,25 @@ export function timesOf(expression: string, tz: string | null): Times {
     return { kind: 'times', ...times }
   } catch (error) {
     return { kind: 'untold', reason: messageOf(error) }
+  }
+}
+
+/** A scheduler's times are those of the job only where it is started each time, and soon. */
+export function foundAs(
+  { wrapped, unnamed, isConditional, delayMs }: StartedCommand,
+  times: Times,
+  spreadMs: number,
+): Pick<FoundSchedule, 'times' | 'spreadMs' | 'wrapped' | 'unnamed'> {
+  const reason = isConditional
+    ? 'it runs under a condition'
+    : delayMs === null
+      ? 'how long it sleeps before cannot be told'
+      : null
+  const isTold = reason === null || times.kind !== 'times'
+  return {
+    times: isTold ? times : { kind: 'untold', reason },
+    spreadMs: spreadMs + (delayMs ?? 0),
+    wrapped,
+    unnamed,
   }
 }

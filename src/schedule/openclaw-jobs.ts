@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { readJobs, type OpenclawJob } from '../openclaw/openclaw-job.ts'
 import { field } from '../openclaw/openclaw-cli.ts'
 import { askForJobs } from '../openclaw/openclaw-view.ts'
-import { findWrapped, surroundings } from '../openclaw/wrapped-command.ts'
-import { NOTHING_FOUND, timesOf, type Findings, type FoundSchedule, type Times } from './found-schedule.ts'
-import { foundAs, NOT_OURS, readStarted } from './started-command.ts'
-import { cronEnvironmentOf } from './user-environment.ts'
+import { readJobCommand } from '../openclaw/job-command.ts'
+import { foundAs, NOTHING_FOUND, timesOf, type Findings, type FoundSchedule, type Times } from './found-schedule.ts'
 
 /** What OpenClaw starts. */
 export async function findInOpenclaw(): Promise<Findings> {
@@ -31,16 +29,10 @@ function isInstalled(): boolean {
 }
 
 function foundIn(job: OpenclawJob): FoundSchedule {
-  const env = { ...surroundings(), ...job.env }
-  // What an agent is told is prose, not a line of a shell.
-  const started =
-    job.payload === 'command'
-      ? readStarted(job.argv, env, cronEnvironmentOf)
-      : { ...NOT_OURS, wrapped: findWrapped(job) }
   return {
     where: `OpenClaw's job "${job.name}"`,
     command: (job.payload === 'command' ? job.argv.join(' ') : job.message) || job.payload,
-    ...foundAs(started, timesOfJob(job), job.schedule?.staggerMs ?? 0),
+    ...foundAs(readJobCommand(job), timesOfJob(job), job.schedule?.staggerMs ?? 0),
   }
 }
 

@@ -1,10 +1,10 @@
 import { errnoOf } from '../errors.ts'
 import { listIn, textField } from '../openclaw/openclaw-cli.ts'
-import { splitWords } from '../openclaw/wrapped-command.ts'
-import { NOTHING_FOUND, type Findings, type FoundSchedule } from './found-schedule.ts'
-import { foundAs, NOT_OURS, readStarted } from './started-command.ts'
+import { splitWords } from '../invocation/shell-words.ts'
+import { foundAs, NOTHING_FOUND, type Findings, type FoundSchedule } from './found-schedule.ts'
+import { NOT_OURS, readStarted } from '../invocation/started-command.ts'
 import { readProperties, spreadOfTimer, timesOfTimer, TIMER_PROPERTIES, type Properties } from './timer-times.ts'
-import { cronEnvironmentOf, homeOf, readEnvironmentFile } from './user-environment.ts'
+import { cronEnvironmentOf, homeOf, readEnvironmentFile } from '../invocation/user-environment.ts'
 
 const TIMEOUT_MS = 10_000
 

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { lintJobs } from '../../src/openclaw/lint.ts'
 import { readJobs } from '../../src/openclaw/openclaw-job.ts'
 import { RULES } from '../../src/openclaw/lint-rules.ts'
-import { findWrapped, splitWords } from '../../src/openclaw/wrapped-command.ts'
+import { splitWords } from '../../src/invocation/shell-words.ts'
+import { findWrapped } from '../../src/openclaw/job-command.ts'
 import { BIN, createRig } from '../support/rig.ts'
 import { commandJob, standIn } from './stand-in.ts'
 
@@ -41,9 +42,17 @@ test.each<[string, object]>([
   ['own-timeout', payload({ argv: ['/opt/cronwrap', '--retries', '3', '--timeout', '5m', '--', '/bin/true'] })],
   ['hidden-errors', payload({ argv: ['sh', '-c', 'cronwrap --timeout 5m -- /bin/true || true'] })],
   ['script-missing', payload({ argv: ['/opt/cronwrap', '--timeout', '5m', '--', 'python3', '/srv/nowhere.py'] })],
+  ['script-missing', payload({ argv: ['sh', '-c', 'umask 077; cronwrap --timeout 5m -- /srv/nowhere.py'] })],
 ])('%s is found', (rule, changes) => {
   expect(rulesOf(commandJob('j', changes))).toContain(rule)
   expect(rulesOf(commandJob('j'))).not.toContain(rule)
+})
+
+test('a script that is named from where the line goes is not looked for', () => {
+  const found = (line: string): string[] =>
+    rulesOf(commandJob('j', payload({ argv: ['sh', '-c', line], cwd: '/nowhere' })))
+  expect(found('cronwrap -- ./x.sh')).toContain('script-missing')
+  expect(found('cd /srv && cronwrap -- ./x.sh')).not.toContain('script-missing')
 })
 
 test('an account is asked for where another job of the channel names one', () => {
@@ -123,6 +132,16 @@ test('the wrapped command is found in argv, in a shell line and in a message', (
   expect(wrapped(agent("Don't stop.\ncronwrap --job q \\\n  -- x 'it is'; then don't"))).toMatchObject({ job: 'q' })
   expect(wrapped(payload({ argv: ['/usr/bin/env', 'bash', '-lc', 'cronwrap run --job r /bin/true'] }))).toMatchObject({
     job: 'r',
+  })
+  const line = 'if test -d /srv; then A=b timeout 1h cronwrap --job "$NAME" -- x; fi'
+  expect(wrapped(payload({ argv: ['sh', '-c', line], env: { NAME: 's' } }))).toMatchObject({
+    job: 's',
+    through: ['sh', '-c'],
+    wrapper: ['A=b', 'timeout', '1h', 'cronwrap'],
+  })
+  expect(wrapped(agent('Run:\ncronwrap --home "$HOME/r" --job t -- x && echo ok'))).toMatchObject({
+    base: `${process.env['HOME']}/r`,
+    command: ['x'],
   })
   for (const said of ['say hello', 'Run `cronwrap doctor`', 'Look at the repo acme/cronwrap for issues'])
     expect(wrapped(agent(said)), said).toBeNull()

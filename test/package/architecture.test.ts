@@ -16,6 +16,7 @@ const LAYERS = [
   'metrics',
   'schedule',
   'openclaw',
+  'invocation',
   'job',
   'state',
   'record',

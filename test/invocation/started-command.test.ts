@@ -1,7 +1,8 @@
 import { homedir } from 'node:os'
 import { expect, test } from 'vitest'
-import { readShellLine } from '../../src/schedule/started-command.ts'
-import { cronEnvironmentOf, readEnvironmentFile } from '../../src/schedule/user-environment.ts'
+import { mainCommandOf } from '../../src/invocation/shell-line.ts'
+import { readShellLine } from '../../src/invocation/started-command.ts'
+import { cronEnvironmentOf, readEnvironmentFile } from '../../src/invocation/user-environment.ts'
 import { createRig } from '../support/rig.ts'
 
 /** The job and, where there is more to say, its base directory, its condition and the sleep before it; or what is unclear. */
@@ -126,6 +127,17 @@ test.each([
   ['python3 /srv/cronwrap/x.py "', 'nothing'],
 ])('what cannot be told: %s', (line, expected) => {
   expect(read(line)).toEqual(expected)
+})
+
+test.each([
+  ['cd /srv && ./backup.sh', './backup.sh'],
+  ['. /etc/profile; A=b nice -n 10 python3 /srv/x.py --all >/log', 'python3 /srv/x.py --all'],
+  ['exec /usr/bin/env X=y bash /srv/x.sh', 'bash /srv/x.sh'],
+  ['exec >>/log 2>&1; test -x /x && /x', 'test -x /x'],
+  ['cd /srv', undefined],
+  ['it "is', undefined],
+])('what the line is there for: %s', (line, expected) => {
+  expect(mainCommandOf(line)?.join(' ')).toBe(expected)
 })
 
 test('cron gives a job its home and what is set for all of the machine', async () => {

@@ -1,6 +1,5 @@
 import { basename } from 'node:path'
-import { assignmentsIn, mayStandBefore, readInvocation, type WrappedCommand } from '../openclaw/wrapped-command.ts'
-import type { FoundSchedule, Times } from './found-schedule.ts'
+import { assignmentsIn, mayStandBefore, readInvocation, type WrappedCommand } from './wrapped-command.ts'
 import { stepsOf } from './shell-line.ts'
 
 /** What a scheduler starts, as far as it concerns cronwrap. */
@@ -86,7 +85,7 @@ function unnamedIn(words: readonly string[], reason: string): StartedCommand {
 
 function startedBy(before: readonly string[], inner: StartedCommand): StartedCommand {
   const { wrapped } = inner
-  return wrapped === null ? inner : { ...inner, wrapped: { ...wrapped, wrapper: [...before, ...wrapped.wrapper] } }
+  return wrapped === null ? inner : { ...inner, wrapped: { ...wrapped, through: [...before, ...wrapped.through] } }
 }
 
 interface SudoOptions {
@@ -110,24 +109,4 @@ function sudoOptions(words: readonly string[]): SudoOptions {
     if (word === '--') return { end: end + 1, user, keepsAll }
   }
   return { end, user, keepsAll }
-}
-
-/** A scheduler's times are those of the job only where it is started each time, and soon. */
-export function foundAs(
-  { wrapped, unnamed, isConditional, delayMs }: StartedCommand,
-  times: Times,
-  spreadMs: number,
-): Pick<FoundSchedule, 'times' | 'spreadMs' | 'wrapped' | 'unnamed'> {
-  const reason = isConditional
-    ? 'it runs under a condition'
-    : delayMs === null
-      ? 'how long it sleeps before cannot be told'
-      : null
-  const isTold = reason === null || times.kind !== 'times'
-  return {
-    times: isTold ? times : { kind: 'untold', reason },
-    spreadMs: spreadMs + (delayMs ?? 0),
-    wrapped,
-    unnamed,
-  }
 }

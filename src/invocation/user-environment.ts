@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { homedir } from 'node:os'
 import { ownUserName } from '../platform/user-name.ts'
-import { surroundings } from '../openclaw/wrapped-command.ts'
+import { surroundings } from './wrapped-command.ts'
 
 /**
  * What a command of this user finds that is tried in this shell. Of another user only the home directory is known.

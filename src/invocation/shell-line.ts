@@ -1,60 +1,18 @@
 import { basename } from 'node:path'
+import { mayStandBefore } from './wrapped-command.ts'
+import { tokensOf, unquoted, type Token } from './shell-words.ts'
 
 /** A command of a line, as far as it can be known without running it. */
 export interface ShellStep {
   /** Variables that are known are in their place; others stay as they are written, `$NAME`. */
   readonly words: readonly string[]
   readonly env: NodeJS.ProcessEnv
+  /** It is not expected to fail, and only sets the stage: `cd`, `export`. */
+  readonly prepares: boolean
   /** Whether it runs depends on more than the line being run. */
   readonly isConditional: boolean
   /** How long the line sleeps before it; null where that is known to the shell only. */
   readonly delayMs: number | null
-}
-
-interface Token {
-  readonly kind: 'word' | 'operator'
-  readonly text: string
-}
-
-const PARENTHESES = String.raw`\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)`
-const QUOTED = String.raw`'[^']*'|"(?:\\[^]|\$${PARENTHESES}|\$(?!\()|[^"\\$])*"`
-const SUBSTITUTED = String.raw`\$${PARENTHESES}|\$\{[^}]*\}|${'`[^`]*`'}`
-const WORD = String.raw`(?:${QUOTED}|\\[^]|${SUBSTITUTED}|[^\s'"\\;&|()<>${'`'}])+`
-const TOKEN = new RegExp(
-  [
-    String.raw`[ \t]+|\\\n|#[^\n]*`,
-    // What is written or read where says nothing of what runs.
-    String.raw`(?:\d*|&)(?:>>|>\||>&|<&|<>|<<<|>|<)[ \t]*${WORD}`,
-    String.raw`(?<operator>&&|\|\||;;|\|&|[;&|()\n])`,
-    `(?<word>${WORD})`,
-  ].join('|'),
-  'gy',
-)
-
-/** Null for a line whose quotes do not match, or that uses more of a shell than is known here. */
-function tokensOf(line: string): Token[] | null {
-  const matches = [...line.matchAll(TOKEN)]
-  const last = matches.at(-1)
-  if ((last === undefined ? 0 : last.index + last[0].length) < line.length) return null
-  return matches.flatMap(({ groups = {} }): Token[] => {
-    if (groups['word'] !== undefined) return [{ kind: 'word', text: groups['word'] }]
-    return groups['operator'] === undefined ? [] : [{ kind: 'operator', text: groups['operator'] }]
-  })
-}
-
-const PIECE = new RegExp(String.raw`(?<quoted>${QUOTED})|\\(?<escaped>[^])|\$(?:\w+|\{\w+\})|${SUBSTITUTED}`, 'g')
-
-/** A word without its quotes, and with the variables that are known. */
-function unquoted(word: string, variables: NodeJS.ProcessEnv): string {
-  const valueOf = (text: string): string => variables[text.replace(/[${}]/g, '')] ?? text
-  return word.replace(PIECE, (piece, quoted?: string, escaped?: string) => {
-    if (escaped !== undefined) return escaped === '\n' ? '' : escaped
-    if (quoted === undefined) return valueOf(piece)
-    if (quoted.startsWith("'")) return quoted.slice(1, -1)
-    return quoted
-      .slice(1, -1)
-      .replace(/\\(["\\$`])|\$(?:\w+|\{\w+\})/g, (found, plain?: string) => plain ?? valueOf(found))
-  })
 }
 
 /** Commands that are not expected to fail, and after which the line goes on as if they were not there. */
@@ -89,6 +47,13 @@ interface Group {
 export function stepsOf(line: string, env: NodeJS.ProcessEnv): ShellStep[] | null {
   const tokens = tokensOf(line)
   return tokens === null ? null : new ShellReader(env).read(tokens)
+}
+
+/** What the line is there for: its first command that does more than prepare, without what only starts it; null where none is seen. */
+export function mainCommandOf(line: string): readonly string[] | null {
+  const words = stepsOf(line, {})?.find(({ prepares }) => !prepares)?.words ?? []
+  const at = words.findIndex((word, index) => !mayStandBefore(word, index))
+  return at === -1 ? null : words.slice(at)
 }
 
 class ShellReader {
@@ -169,16 +134,18 @@ class ShellReader {
     if (rest.length === 0) return
     const words = rest.map((word) => unquoted(word, this.#variables))
     const isConditional = this.#groups.some((group) => group.isConditional || group.isChained)
-    this.#steps.push({ words, env: { ...this.#env }, isConditional, delayMs: this.#delayMs })
     const at = words.findIndex((word) => !/^\w+=/.test(word))
     const [program = '', ...others] = at === -1 ? [] : words.slice(at)
+    // A variable's value may be the output of a command, which may fail.
+    const isSetting = at === -1 && !/[`]|\$\(/.test(rest.join(' '))
+    const isExec = program === 'exec' && others.length > 0
+    const prepares = isSetting || (PREPARES.has(basename(program)) && !isExec)
+    this.#steps.push({ words, env: { ...this.#env }, prepares, isConditional, delayMs: this.#delayMs })
     if (program === 'exit' || program === 'return') this.#exit()
     if (program === 'set' && others.some((word) => /^-[a-z]*e/.test(word))) this.#isStrict = true
     if (program === 'export' || at === -1) this.#assign(at === -1 ? words : others, program === 'export')
     if (basename(program) === 'sleep' && after !== '&') this.#sleep(others)
-    // A variable's value may be the output of a command, which may fail.
-    const isSafe = at === -1 ? !/[`]|\$\(/.test(rest.join(' ')) : PREPARES.has(basename(program))
-    this.#ended(isSafe && !isNegated)
+    this.#ended(prepares && !isNegated)
   }
 
   /** What is left of a command without the words that belong to the shell. */
