@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { mayStandBefore } from './wrapped-command.ts'
+import { startsAnother } from './wrapped-command.ts'
 import { tokensOf, unquoted, type Token } from './shell-words.ts'
 
 /** A command of a line, as far as it can be known without running it. */
@@ -52,7 +52,7 @@ export function stepsOf(line: string, env: NodeJS.ProcessEnv): ShellStep[] | nul
 /** What the line is there for: its first command that does more than prepare, without what only starts it; null where none is seen. */
 export function mainCommandOf(line: string): readonly string[] | null {
   const words = stepsOf(line, {})?.find(({ prepares }) => !prepares)?.words ?? []
-  const at = words.findIndex((word, index) => !mayStandBefore(word, index))
+  const at = words.findIndex((word) => !startsAnother(word))
   return at === -1 ? null : words.slice(at)
 }
 

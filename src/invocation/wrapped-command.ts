@@ -105,9 +105,14 @@ export function waitsMs(retries: number, retryDelayMs: number): number {
   return retryDelayMs * (2 ** retries - 1)
 }
 
-/** What may stand before cronwrap: settings, programs that start another one, their options, and a file for flock. */
+/** What may stand before cronwrap: what starts another program, and a file for flock. */
 export function mayStandBefore(word: string, at: number): boolean {
-  if (/^(?:\w+=|-|[\d.]+[smh]?$)/.test(word) || (at > 0 && word.startsWith('/'))) return true
+  return startsAnother(word) || (at > 0 && word.startsWith('/'))
+}
+
+/** Settings, programs that start another one, and their options. */
+export function startsAnother(word: string): boolean {
+  if (/^(?:\w+=|-|[\d.]+[smh]?$)/.test(word)) return true
   return /^(?:node|npx|env|timeout|nice|ionice|flock|chronic|sudo|exec|nohup|setsid|time|command|stdbuf)$/.test(
     basename(word),
   )
