@@ -210,6 +210,6 @@ async function spoilEverything(): Promise<Outcome> {
 }
 
 export const CORRUPTION_SCENARIOS: readonly Scenario[] = [
-  { name: 'each file cut at each byte', run: truncateEverywhere },
+  { name: 'each file cut short at many bytes', run: truncateEverywhere },
   { name: 'each file replaced by something else', run: spoilEverything },
 ]
