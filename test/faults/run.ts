@@ -63,7 +63,7 @@ async function runOne({ name, unavailable, run }: Scenario, seed: number): Promi
     return null
   }
   const started = performance.now()
-  const limitS = values.soak ? 3600 : 120
+  const limitS = values.soak ? 3600 : 240
   const { faults, lost } = await Promise.race([
     run({ random: seeded(seed), soak: values.soak }),
     new Promise<never>((_, reject) => setTimeout(reject, limitS * 1000, `it does not end in ${limitS} s`).unref()),
