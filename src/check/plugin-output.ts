@@ -57,7 +57,11 @@ function stateOf(alerts: readonly Alert[], problems: readonly Problem[]): Plugin
 
 function allWell({ summary, running }: CheckReport, job: string | null): string {
   if (job === null && summary.size === 0) return 'no job is on record yet'
-  if (job === null) return `no alerts in ${summary.size} ${summary.size === 1 ? 'job' : 'jobs'}`
+  if (job === null) {
+    const failed = failedLast(summary)
+    const also = failed.length === 0 ? '' : `; the last run failed of ${names(failed)}`
+    return `no alerts in ${summary.size} ${summary.size === 1 ? 'job' : 'jobs'}${also}`
+  }
   const entry = summary.get(job)
   const last = entry?.last_run ?? null
   if (entry?.last_status === 'error') return `${job} has no alert yet, ${entry.consecutive_errors} failed in a row`
@@ -65,13 +69,22 @@ function allWell({ summary, running }: CheckReport, job: string | null): string 
   return running.includes(job) ? `${job} runs for the first time` : `${job} is well and has not run yet`
 }
 
-/** Whose they are, as many as fit in a line. */
+/** Jobs whose last run failed, be that an alert already or not. */
+function failedLast(summary: Summary): string[] {
+  return [...summary].filter(([, { last_status }]) => last_status === 'error').map(([job]) => job)
+}
+
+/** As many as fit in a line. */
+function names(all: readonly string[]): string {
+  return all.slice(0, 5).join(', ') + (all.length > 5 ? ', …' : '')
+}
+
+/** Whose they are. */
 function headline(alerts: readonly Alert[], problems: readonly Problem[]): string {
   const counts = new Map<string, number>()
   for (const job of [...alerts.map(({ job_id }) => job_id), ...problems.map((problem) => problem.job ?? 'cronwrap')])
     counts.set(job, (counts.get(job) ?? 0) + 1)
-  const names = [...counts].map(([job, count]) => (count === 1 ? job : `${job} (${count})`))
-  return names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '')
+  return names([...counts].map(([job, count]) => (count === 1 ? job : `${job} (${count})`)))
 }
 
 function describeAlert({ job_id, message, last_error, acknowledged }: Alert): string {
@@ -79,7 +92,7 @@ function describeAlert({ job_id, message, last_error, acknowledged }: Alert): st
   return `${job_id}: ${message}${why}${acknowledged ? ' (acknowledged)' : ''}`
 }
 
-function describeProblem({ job, text }: Problem): string {
+export function describeProblem({ job, text }: Problem): string {
   return printable(job === null ? text : `${job}: ${text}`)
 }
 
@@ -107,7 +120,7 @@ function ofAllJobs(summary: Summary, running: readonly string[], alerts: readonl
   return [
     ['jobs', String(summary.size)],
     ['running', String(running.length)],
-    ['failing', jobsWith('consecutive_failures')],
+    ['failing', String(failedLast(summary).length)],
     ['missed', jobsWith('missed')],
     ['slow', jobsWith('slow')],
     ['undelivered', jobsWith('undelivered', 'delivery_failed')],

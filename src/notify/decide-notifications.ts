@@ -1,5 +1,6 @@
 import { toLocalIso } from '../platform/clock.ts'
 import type { Alert } from '../record/alerts.ts'
+import { failingChannels, type FailingChannel } from '../record/failing-channel.ts'
 import type { NotificationDecided, NotificationStep, ToldAlert } from '../record/notification-event.ts'
 import type { ToldStep } from '../record/pending-notification.ts'
 import { describeDuration, describeEnd } from '../record/outcome-text.ts'
@@ -15,37 +16,44 @@ import type { NotifyConfig } from './notify-config.ts'
 export function decideNotifications(
   summary: Summary,
   alerts: readonly Alert[],
-  config: Pick<NotifyConfig, 'targetsOf' | 'cooldownMs' | 'expiresMs'>,
+  config: Pick<NotifyConfig, 'targetsOf' | 'names' | 'cooldownMs' | 'expiresMs'>,
   now: Date,
   newId: () => string,
 ): NotificationDecided[] {
-  const decided: NotificationDecided[] = []
-  for (const [job, entry] of summary) {
-    const { told, failing_targets: failing } = entry
+  const channels = failingChannels(summary)
+  return [...summary].flatMap(([job, entry]) => {
     const open = alerts.filter((alert) => alert.job_id === job)
-    const kinds = new Set([...open.map(({ kind }) => kind), ...told.map(({ kind }) => kind)])
-    for (const kind of kinds) {
+    const kinds = new Set([...open, ...entry.told].map(({ kind }) => kind))
+    return [...kinds].flatMap((kind): NotificationDecided[] => {
       const alert = open.find((each) => each.kind === kind)
-      const last = told.find((each) => each.kind === kind)
+      const last = entry.told.find((each) => each.kind === kind)
       const step = alert === undefined ? recovery(entry, last) : nextStep(alert, last, config.cooldownMs, now)
-      if (step === null) continue
-      // A channel does not hear of its own trouble.
-      const deaf = kind === 'notification_failed' ? failing.map(({ target }) => target) : []
-      const targets = config.targetsOf(job).filter((target) => !deaf.includes(target))
-      if (targets.length === 0) continue
-      decided.push({
-        type: 'notification',
-        id: newId(),
-        time: toLocalIso(now, 'milliseconds'),
-        job,
-        after: last?.id ?? null,
-        ...step,
-        targets,
-        expires: toLocalIso(new Date(now.getTime() + config.expiresMs)),
-      })
-    }
-  }
-  return decided
+      if (step === null) return []
+      const targets = step.step === 'recovered' ? whoWasTold(config, last) : audience(config, job, kind, channels)
+      if (targets.length === 0) return []
+      const expires = toLocalIso(new Date(now.getTime() + config.expiresMs))
+      const time = toLocalIso(now, 'milliseconds')
+      return [{ type: 'notification', id: newId(), time, job, after: last?.id ?? null, ...step, targets, expires }]
+    })
+  })
+}
+
+/** A channel does not hear of its own trouble; all others do whose jobs it hears of. */
+function audience(
+  { targetsOf }: Pick<NotifyConfig, 'targetsOf'>,
+  job: string,
+  kind: string,
+  channels: readonly FailingChannel[],
+): string[] {
+  if (kind !== 'notification_failed') return [...targetsOf(job)]
+  const deaf = channels.map(({ target }) => target)
+  const ours = channels.filter((channel) => channel.job === job).flatMap(({ jobs }) => jobs)
+  return [...new Set(ours.flatMap(targetsOf))].filter((target) => !deaf.includes(target))
+}
+
+/** Who heard of the alert hears of its end. */
+function whoWasTold({ names }: Pick<NotifyConfig, 'names'>, last: ToldStep | undefined): string[] {
+  return (last?.targets ?? []).filter((target) => names.has(target))
 }
 
 interface Step {
@@ -78,11 +86,14 @@ function recovery(entry: SummaryEntry, last: ToldStep | undefined): Step | null 
 /** What follows the name of the job. */
 function howItEnded(entry: SummaryEntry, { kind, since }: ToldStep): string {
   const { last_reason: reason, last_exit_code: exit_code, last_signal: signal, last_delivery: delivery } = entry
-  if (kind === 'notification_failed') return 'reaches its targets again'
+  const stillFails = kind === 'consecutive_failures' && entry.last_status !== 'success'
+  if (kind === 'notification_failed') return 'notifications arrive again'
   if (kind === 'delivery_failed' || kind === 'undelivered')
     return delivery === null ? 'owes no message any more' : `has a delivery again: ${delivery.status}`
   if (reason === null || !endedSince(entry, since)) return kind === 'missed' ? 'is not due any more' : 'is well again'
   const end = `${describeEnd({ reason, exit_code, signal })} after ${describeDuration(entry.last_duration_ms)}`
+  // Its threshold was raised.
+  if (stillFails) return `is no alert any more, but still fails: ${end}`
   return `${ENDED[kind] ?? 'is well again'}: ${end}`
 }
 

@@ -4,7 +4,7 @@ import { toLocalIso } from '../platform/clock.ts'
 import { newRunId } from '../platform/run-id.ts'
 import { appendEvent } from '../record/journal.ts'
 import type { NotificationOutcome, NotificationResult } from '../record/notification-event.ts'
-import type { PendingNotification } from '../record/pending-notification.ts'
+import type { PendingNotification, PendingTarget } from '../record/pending-notification.ts'
 import { readSummary } from '../record/read-records.ts'
 import { messageOfStep } from './message.ts'
 import type { NotifyConfig, Target } from './notify-config.ts'
@@ -17,6 +17,9 @@ const FIRST_RETRY_MS = 60_000
 const LONGEST_RETRY_MS = 15 * 60_000
 /** An attempt that has no outcome this long after its time limit was made by somebody who died. */
 const CLAIM_MARGIN_MS = 30_000
+
+/** Characters. */
+const LONGEST_ERROR = 500
 
 export interface Delivery {
   readonly home: Home
@@ -66,8 +69,7 @@ async function handle(delivery: Delivery, task: Task): Promise<Sent | null> {
   const { config, home, now } = delivery
   const { job, notification, target } = task
   if (task.isExpired) {
-    const error = target.error === null ? 'expired' : `expired after ${target.attempts} attempts: ${target.error}`
-    recordOutcome(home, task, target.attempts, { outcome: 'expired', error, retryAt: null }, now())
+    recordOutcome(home, task, target.attempts, givenUp(config, target), now())
     return null
   }
   const known = config.targets.get(target.name)
@@ -77,6 +79,14 @@ async function handle(delivery: Delivery, task: Task): Promise<Sent | null> {
   const error = sent.kind === 'sent' ? null : sent.error
   recordOutcome(home, task, attempt, { outcome: sent.kind, error, retryAt: retryAt(sent, attempt, now()) }, now())
   return sent
+}
+
+/** It waited for a target that may only have been away for a while. */
+function givenUp({ isUsable, names }: NotifyConfig, { name, attempts, error }: PendingTarget): Outcome {
+  if (isUsable && !names.has(name))
+    return { outcome: 'dropped', error: `there is no target "${name}" any more`, retryAt: null }
+  const why = error === null ? 'expired' : `expired after ${attempts} attempts: ${error}`
+  return { outcome: 'expired', error: why, retryAt: null }
 }
 
 function sendTo(
@@ -121,6 +131,11 @@ interface Outcome {
   readonly retryAt: string | null
 }
 
+/** An answer may be longer than an event can be. */
+function shortened(error: string): string {
+  return error.length > LONGEST_ERROR ? `${error.slice(0, LONGEST_ERROR)}…` : error
+}
+
 function recordOutcome(
   home: Home,
   { job, notification, target }: Task,
@@ -138,7 +153,7 @@ function recordOutcome(
     target: target.name,
     attempt,
     outcome,
-    error,
+    error: error === null ? null : shortened(error),
     retry_at,
   }
   appendEvent(home, event)

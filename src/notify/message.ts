@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Home } from '../config/base-directory.ts'
-import { isCritical } from '../record/alerts.ts'
+import { isCritical, lookCommand } from '../record/alerts.ts'
 import { logPath } from '../record/execution-log.ts'
 import type { NotificationStep, ToldAlert } from '../record/notification-event.ts'
 import { printable } from '../record/outcome-text.ts'
@@ -43,7 +43,7 @@ export function messageOfStep(home: Home, { id, job, step, alert, time }: ToldSt
   const severity: Severity = step === 'recovered' ? 'ok' : isCritical(alert.kind) ? 'critical' : 'warning'
   const log = logPath(home, job)
   const host = hostname()
-  const look = alert.run_id === null ? `cronwrap status ${job}` : `cronwrap logs ${job} --run ${alert.run_id}`
+  const look = lookCommand(job, step === 'recovered' ? { ...alert, kind: step } : alert)
   const lines = [
     ...(alert.last_error === null ? [] : [`last error: ${printable(alert.last_error)}`]),
     `${step === 'recovered' ? 'it began' : 'since'} ${alert.since}, on ${host}`,

@@ -67,10 +67,12 @@ export function readNotifyConfig(path: string): NotifyConfig {
   const targets = readTargets(section['targets'], path, problems)
   const duration = (key: keyof typeof DEFAULTS): number =>
     readDuration(section[key], DEFAULTS[key], `${path}: notify.${key}`, problems)
-  const audiences = readAudiences(root, path, [...targets.keys()], problems)
+  // One that cannot be used for a while is told once it can.
+  const names = isObject(section['targets']) ? Object.keys(section['targets']) : []
+  const audiences = readAudiences(root, path, names, problems)
   return {
     targets,
-    names: new Set(isObject(section['targets']) ? Object.keys(section['targets']) : []),
+    names: new Set(names),
     isUsable: isUsable && isObject(section['targets'] ?? {}),
     targetsOf: (job) => audiences.jobs.get(job) ?? audiences.defaults,
     cooldownMs: duration('cooldown'),

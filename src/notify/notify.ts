@@ -3,9 +3,9 @@ import { toLocalIso } from '../platform/clock.ts'
 import { newRunId } from '../platform/run-id.ts'
 import { deriveAlerts } from '../record/alerts.ts'
 import type { NotificationCleared } from '../record/notification-event.ts'
-import { foldIntoViews, publishAll, type PublishOptions } from '../record/publish.ts'
+import { failingChannels, waitsFor, type FailingChannel } from '../record/failing-channel.ts'
+import { foldIntoViews, publish, publishAll, type PublishOptions } from '../record/publish.ts'
 import { readSummary } from '../record/read-records.ts'
-import type { Summary } from '../record/summary.ts'
 import { decideNotifications } from './decide-notifications.ts'
 import { deliverNotifications } from './deliver-notifications.ts'
 import { readNotifyConfig } from './notify-config.ts'
@@ -30,12 +30,16 @@ export async function notify(
 ): Promise<readonly string[]> {
   const config = readNotifyConfig(home.config)
   const publishing: PublishOptions = { now, ...(waitsForViews ? {} : { hurry: () => true }) }
+  const channels = failingChannels(readSummary(home))
+  const removed = channels.filter(({ target }) => config.isUsable && !config.names.has(target))
+  if (removed.length > 0)
+    await publishAll(
+      home,
+      removed.map((channel) => cleared(channel, now())),
+      publishing,
+    )
   const summary = readSummary(home)
-  const removed = failingTargets(summary).filter(({ target }) => config.isUsable && !config.names.has(target))
-  const decided = [
-    ...removed.map(({ job, target }) => cleared(job, target, now())),
-    ...decideNotifications(summary, deriveAlerts(summary, now()), config, now(), newRunId),
-  ]
+  const decided = decideNotifications(summary, deriveAlerts(summary, now()), config, now(), newRunId)
   if (decided.length > 0) await publishAll(home, decided, publishing)
   if ([...readSummary(home).values()].some(({ notifications }) => notifications.length > 0)) {
     await deliverNotifications({ home, config, now, hurry })
@@ -45,22 +49,17 @@ export async function notify(
 }
 
 /**
- * Records that a target works: whatever it did not take before, it is no alert any more.
+ * Records that a target works: whatever it did not take before is no alert any more, and what waits for it can be sent.
  * @throws when it cannot be recorded
  */
 export async function noteThatTargetWorks(home: Home, target: string, now: Date): Promise<void> {
-  const failing = failingTargets(readSummary(home)).filter((each) => each.target === target)
-  if (failing.length > 0)
-    await publishAll(
-      home,
-      failing.map(({ job }) => cleared(job, target, now)),
-    )
+  const known = [...readSummary(home)].find(
+    ([, { failing_targets: failing, notifications }]) =>
+      failing.some((each) => each.target === target) || notifications.some((each) => waitsFor(each, target)),
+  )
+  if (known !== undefined) await publish(home, cleared({ job: known[0], target }, now))
 }
 
-function failingTargets(summary: Summary): { job: string; target: string }[] {
-  return [...summary].flatMap(([job, { failing_targets: failing }]) => failing.map(({ target }) => ({ job, target })))
-}
-
-function cleared(job: string, target: string, now: Date): NotificationCleared {
+function cleared({ job, target }: Pick<FailingChannel, 'job' | 'target'>, now: Date): NotificationCleared {
   return { type: 'notification.cleared', id: newRunId(), time: toLocalIso(now, 'milliseconds'), job, target }
 }

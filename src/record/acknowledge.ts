@@ -8,26 +8,26 @@ import { readSummary } from './read-records.ts'
 
 /**
  * Marks a job's present alerts as known. They stay until what is wrong is over.
- * @returns the kinds that were acknowledged; none when the job has no alert
+ * @returns the kinds that were acknowledged; none when the job has no alert that nobody knows
  * @throws CronwrapError `CANNOT_RECORD`
  */
 export async function acknowledgeAlerts(home: Home, job: string, now: Date): Promise<readonly AlertKind[]> {
-  const kinds = deriveAlerts(readSummary(home), now)
+  const alerts = deriveAlerts(readSummary(home), now)
     .filter((alert) => alert.job_id === job && !alert.acknowledged)
-    .map((alert) => alert.kind)
-  if (kinds.length === 0) return []
+    .map(({ kind, since }) => ({ kind, since }))
+  if (alerts.length === 0) return []
   try {
     await publish(home, {
       type: 'alert.acknowledged',
       id: newRunId(),
       time: toLocalIso(now, 'milliseconds'),
       job,
-      kinds,
+      alerts,
     })
   } catch (error) {
     throw new CronwrapError('CANNOT_RECORD', `the acknowledgement could not be recorded: ${messageOf(error)}`, {
       cause: error,
     })
   }
-  return kinds
+  return alerts.map(({ kind }) => kind)
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from '../platform/duration.ts'
+import { failingChannels, type FailingChannel } from './failing-channel.ts'
 import type { SummaryEntry } from './summary-entry.ts'
 import type { Summary } from './summary.ts'
 
@@ -16,9 +17,6 @@ export type AlertKind = (typeof ALERT_KINDS)[number]
 export function isCritical(kind: string): boolean {
   return kind === 'consecutive_failures' || kind === 'missed'
 }
-
-/** So often a target refuses before that is an alert. */
-const REFUSALS_TOLERATED = 2
 
 /** Something that is wrong now. The first four keys are a contract with scripts for the original files. */
 export interface Alert {
@@ -38,6 +36,7 @@ export interface Alert {
 
 /** One alert per job and kind, by job id. Pure: gone as soon as the summary no longer says so. */
 export function deriveAlerts(summary: Summary, now: Date): Alert[] {
+  const channels = failingChannels(summary)
   return [...summary]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([job, entry]) => [
@@ -46,9 +45,24 @@ export function deriveAlerts(summary: Summary, now: Date): Alert[] {
       deliveryFailed(job, entry),
       undelivered(job, entry, now),
       slow(job, entry),
-      notificationFailed(job, entry),
+      notificationFailed(
+        job,
+        entry,
+        channels.filter((channel) => channel.job === job),
+      ),
     ])
     .filter((alert) => alert !== null)
+}
+
+/** The command that shows more of an alert. */
+export function lookCommand(
+  job: string,
+  { kind, run_id }: { readonly kind: string; readonly run_id: string | null },
+): string {
+  if (kind === 'notification_failed') return 'cronwrap notify'
+  // The run is not over: nothing of it is in the log.
+  if (kind === 'slow') return `cronwrap logs ${job} --follow`
+  return run_id === null ? `cronwrap status ${job}` : `cronwrap logs ${job} --run ${run_id}`
 }
 
 /** As in cron-alerts.json. */
@@ -64,11 +78,10 @@ export function isUndelivered(entry: SummaryEntry, now: Date): boolean {
 function consecutiveFailures(job: string, entry: SummaryEntry): Alert | null {
   if (entry.last_run === null || entry.consecutive_errors < entry.alert_after) return null
   return {
-    ...common(job, entry, 'consecutive_failures'),
+    ...common(job, entry, 'consecutive_failures', entry.first_error ?? entry.last_run),
     alert_time: entry.last_run,
     message: entry.consecutive_errors === 1 ? '1 failure' : `${entry.consecutive_errors} consecutive failures`,
     last_error: entry.last_error,
-    since: entry.first_error ?? entry.last_run,
     run_id: entry.last_run_id,
     count: entry.consecutive_errors,
   }
@@ -79,14 +92,13 @@ function missed(job: string, entry: SummaryEntry): Alert | null {
   if (count === 0 || last === null) return null
   const grace = entry.schedule === null ? '' : ` within ${formatDuration(entry.schedule.grace_ms)}`
   return {
-    ...common(job, entry, 'missed'),
+    ...common(job, entry, 'missed', entry.missed_since ?? last),
     alert_time: last,
     message:
       count === 1
         ? `missed: it was due ${last} and did not start${grace}`
         : `${count} runs missed in a row, the last was due ${last}`,
     last_error: null,
-    since: entry.missed_since ?? last,
     run_id: null,
     count,
   }
@@ -96,11 +108,10 @@ function deliveryFailed(job: string, entry: SummaryEntry): Alert | null {
   const failures = entry.consecutive_delivery_failures
   if (failures === 0 || entry.last_delivery === null) return null
   return {
-    ...common(job, entry, 'delivery_failed'),
+    ...common(job, entry, 'delivery_failed', entry.first_delivery_failure ?? entry.last_delivery.time),
     alert_time: entry.last_delivery.time,
     message: failures === 1 ? 'the last delivery failed' : `${failures} consecutive delivery failures`,
     last_error: entry.last_delivery.error,
-    since: entry.first_delivery_failure ?? entry.last_delivery.time,
     run_id: entry.last_delivery.run_id,
     count: failures,
   }
@@ -109,11 +120,10 @@ function deliveryFailed(job: string, entry: SummaryEntry): Alert | null {
 function undelivered(job: string, entry: SummaryEntry, now: Date): Alert | null {
   if (entry.awaiting_delivery_since === null || !isUndelivered(entry, now)) return null
   return {
-    ...common(job, entry, 'undelivered'),
+    ...common(job, entry, 'undelivered', entry.awaiting_delivery_since),
     alert_time: entry.awaiting_delivery_since,
     message: `the job succeeded and no delivery was recorded within ${formatDuration(entry.delivery_grace_ms)}`,
     last_error: null,
-    since: entry.awaiting_delivery_since,
     run_id: entry.last_run_id,
     count: 1,
   }
@@ -123,42 +133,47 @@ function slow(job: string, entry: SummaryEntry): Alert | null {
   const run = entry.slow_run
   if (run === null) return null
   return {
-    ...common(job, entry, 'slow'),
+    ...common(job, entry, 'slow', run.started),
     alert_time: run.started,
     message: `the run that began ${run.started} goes on for more than ${formatDuration(run.limit_ms)}`,
     last_error: null,
-    since: run.started,
     run_id: run.run_id,
     count: 1,
   }
 }
 
-function notificationFailed(job: string, entry: SummaryEntry): Alert | null {
-  const failing = entry.failing_targets.filter(({ failures, final }) => final || failures > REFUSALS_TOLERATED)
-  const [first] = failing
+/** A target that refuses is one alert, however many jobs it does not hear of. */
+function notificationFailed(job: string, entry: SummaryEntry, channels: readonly FailingChannel[]): Alert | null {
+  const [first] = channels
   if (first === undefined) return null
-  const names = failing.map(({ target }) => target).join(', ')
+  const names = channels.map(({ target }) => target).join(', ')
+  const errors = channels.map(({ target, error }) => (channels.length === 1 ? error : `${target}: ${error}`))
   return {
-    ...common(job, entry, 'notification_failed'),
-    alert_time: first.last,
-    message: `its notifications do not reach ${names}`,
-    last_error: failing.map(({ target, error }) => (failing.length === 1 ? error : `${target}: ${error}`)).join('; '),
-    since: first.since,
+    ...common(job, entry, 'notification_failed', first.since),
+    alert_time: channels.reduce((latest, { last }) => laterOf(latest, last), first.last),
+    message: `notifications do not reach ${names}`,
+    last_error: errors.join('; '),
     run_id: null,
-    count: Math.max(...failing.map(({ failures }) => failures)),
+    count: Math.max(...channels.map(({ failures }) => failures)),
   }
+}
+
+function laterOf(a: string, b: string): string {
+  return Date.parse(b) > Date.parse(a) ? b : a
 }
 
 function common(
   job: string,
   entry: SummaryEntry,
   kind: AlertKind,
-): Pick<Alert, 'job_id' | 'kind' | 'consecutive_errors' | 'acknowledged'> {
+  since: string,
+): Pick<Alert, 'job_id' | 'kind' | 'consecutive_errors' | 'since' | 'acknowledged'> {
   return {
     job_id: job,
     kind,
     consecutive_errors: entry.consecutive_errors,
-    acknowledged: entry.acknowledged.includes(kind),
+    since,
+    acknowledged: entry.acknowledged.some((known) => known.kind === kind && known.since === since),
   }
 }
 

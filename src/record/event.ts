@@ -137,7 +137,13 @@ export interface RunSlow extends EventBase {
 /** Somebody knows about the job's present alerts. */
 export interface AlertAcknowledged extends EventBase {
   readonly type: 'alert.acknowledged'
-  readonly kinds: readonly string[]
+  readonly alerts: readonly KnownAlert[]
+}
+
+/** One alert: another of its kind, that began at another time, is news. */
+export interface KnownAlert {
+  readonly kind: string
+  readonly since: string
 }
 
 export type JobEvent =
@@ -209,7 +215,7 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
         isTextOrNull(event['error'])
       )
     case 'alert.acknowledged':
-      return isListOf(event['kinds'], isText)
+      return isListOf(event['alerts'], isKnownAlert)
     case 'job.forgotten':
       return true
     case 'run.missed':
@@ -234,6 +240,10 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
 
 export function isSchedule(value: unknown): value is JobSchedule {
   return isObject(value) && isText(value['expression']) && isTextOrNull(value['tz']) && isCount(value['grace_ms'])
+}
+
+export function isKnownAlert(value: unknown): value is KnownAlert {
+  return isObject(value) && isText(value['kind']) && isTime(value['since'])
 }
 
 function isScheduleOrNull(value: unknown): boolean {

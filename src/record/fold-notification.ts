@@ -1,10 +1,5 @@
 import { toWholeSeconds } from '../platform/clock.ts'
-import type {
-  NotificationAttempt,
-  NotificationCleared,
-  NotificationDecided,
-  NotificationOutcome,
-} from './notification-event.ts'
+import type { NotificationAttempt, NotificationDecided, NotificationOutcome } from './notification-event.ts'
 import {
   isOpen,
   type FailingTarget,
@@ -20,17 +15,12 @@ import type { SummaryEntry } from './summary-entry.ts'
  */
 export function applyNotification(
   entry: SummaryEntry,
-  event: NotificationDecided | NotificationAttempt | NotificationOutcome | NotificationCleared,
+  event: NotificationDecided | NotificationAttempt | NotificationOutcome,
 ): SummaryEntry {
   if (event.type === 'notification') {
     const last = entry.told.find(({ kind }) => kind === event.alert.kind)
     return event.after === (last?.id ?? null) ? applyDecision(entry, event) : entry
   }
-  if (event.type === 'notification.cleared')
-    return withFailing(
-      entry,
-      entry.failing_targets.filter(({ target }) => target !== event.target),
-    )
   const notification = entry.notifications.find(({ id }) => id === event.notification_id)
   const target = notification?.targets.find(({ name }) => name === event.target)
   if (notification === undefined || target === undefined) return entry
@@ -41,7 +31,17 @@ export function applyNotification(
 
 function applyDecision(entry: SummaryEntry, event: NotificationDecided): SummaryEntry {
   const { id, time, step, level, alert, expires } = event
-  const told: ToldStep = { id, kind: alert.kind, since: alert.since, step, level, time }
+  const last = entry.told.find(({ kind }) => kind === alert.kind)
+  const before = last === undefined || step !== 'grown' ? [] : last.targets
+  const told: ToldStep = {
+    id,
+    kind: alert.kind,
+    since: alert.since,
+    step,
+    level,
+    time,
+    targets: [...new Set([...before, ...event.targets])],
+  }
   const targets = event.targets.map((name) => ({ name, attempts: 0, claim: null, retry_at: null, error: null }))
   const pending: PendingNotification = { id, time, step, level, alert, expires, targets }
   return {
@@ -73,34 +73,27 @@ function applyOutcome(
   target: PendingTarget,
   event: NotificationOutcome,
 ): SummaryEntry {
-  if (event.attempt !== target.attempts || (target.claim === null && event.outcome !== 'expired')) return entry
-  const next = withFailing(entry, failingAfter(entry.failing_targets, event))
+  const isGivenUp = event.outcome === 'expired' || event.outcome === 'dropped'
+  if (event.attempt !== target.attempts || (target.claim === null && !isGivenUp)) return entry
+  const next = { ...entry, failing_targets: failingAfter(entry.failing_targets, event) }
   if (event.outcome !== 'failed') return withoutTarget(next, notification, target)
   return withTarget(next, notification, { ...target, claim: null, retry_at: event.retry_at, error: event.error })
 }
 
-/** That somebody knows of the trouble ends with it. */
-function withFailing(entry: SummaryEntry, failing: readonly FailingTarget[]): SummaryEntry {
-  const known = entry.acknowledged.filter((kind) => kind !== 'notification_failed' || failing.length > 0)
-  return { ...entry, failing_targets: failing, acknowledged: known }
-}
-
+/** In its place: the order tells nothing, but would change what is told. */
 function failingAfter(failing: readonly FailingTarget[], event: NotificationOutcome): readonly FailingTarget[] {
   const { target, outcome, error, time } = event
-  const others = failing.filter((each) => each.target !== target)
-  if (outcome === 'sent') return others
+  if (outcome === 'sent' || outcome === 'dropped') return failing
   const before = failing.find((each) => each.target === target)
-  return [
-    ...others,
-    {
-      target,
-      failures: (before?.failures ?? 0) + (outcome === 'expired' ? 0 : 1),
-      final: (before?.final ?? false) || outcome !== 'failed',
-      since: before?.since ?? toWholeSeconds(time),
-      last: toWholeSeconds(time),
-      error: error ?? before?.error ?? null,
-    },
-  ]
+  const after = {
+    target,
+    failures: (before?.failures ?? 0) + (outcome === 'expired' ? 0 : 1),
+    final: (before?.final ?? false) || outcome !== 'failed',
+    since: before?.since ?? toWholeSeconds(time),
+    last: toWholeSeconds(time),
+    error: error ?? before?.error ?? null,
+  }
+  return before === undefined ? [...failing, after] : failing.map((each) => (each === before ? after : each))
 }
 
 function withTarget(entry: SummaryEntry, notification: PendingNotification, target: PendingTarget): SummaryEntry {

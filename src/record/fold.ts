@@ -2,6 +2,8 @@ import { toWholeSeconds } from '../platform/clock.ts'
 import { applyNotification } from './fold-notification.ts'
 import { applyMissed, applySchedule, applySlow, scheduleAfterRun } from './fold-schedule.ts'
 import type { AlertAcknowledged, Delivery, JobEvent, JobForgotten, RunFinished } from './event.ts'
+import { withoutFailing, withoutWaits } from './failing-channel.ts'
+import type { NotificationResult } from './notification-event.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
 import { EMPTY_ENTRY, REMEMBERED, type SummaryEntry } from './summary-entry.ts'
 import type { Summary } from './summary.ts'
@@ -18,7 +20,7 @@ export interface PlacedEvent {
  * which is how a fact appended twice counts once.
  */
 export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
-  const next = new Map(summary)
+  let next = new Map(summary)
   for (const { event, position } of events) {
     if (!next.has(event.job) && PRESUMES_A_JOB.has(event.type)) continue
     const entry = next.get(event.job) ?? EMPTY_ENTRY
@@ -28,6 +30,9 @@ export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
     if (event.type === 'job.forgotten') next.delete(event.job)
     else next.set(event.job, { ...applyEvent(entry, event), cursor: formatPosition(position) })
     if (event.type === 'schedule.set' && isBlank(next.get(event.job))) next.delete(event.job)
+    const target = targetThatIsWell(event)
+    if (target !== null) next = withoutFailing(next, target)
+    if (event.type === 'notification.cleared') next = withoutWaits(next, event.target)
   }
   return next
 }
@@ -41,6 +46,14 @@ const PRESUMES_A_JOB: ReadonlySet<JobEvent['type']> = new Set<JobEvent['type']>(
   'notification.outcome',
   'notification.cleared',
 ])
+
+/** Whatever job it was about: a target that takes one message works, and of one that is no more nobody expects anything. */
+const WORKS: ReadonlySet<string> = new Set<NotificationResult>(['sent', 'dropped'])
+
+function targetThatIsWell(event: JobEvent): string | null {
+  if (event.type === 'notification.cleared') return event.target
+  return event.type === 'notification.outcome' && WORKS.has(event.outcome) ? event.target : null
+}
 
 /** Known by its schedule only, which is gone. */
 function isBlank(entry: SummaryEntry | undefined): boolean {
@@ -67,8 +80,9 @@ function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>)
     case 'notification':
     case 'notification.attempt':
     case 'notification.outcome':
-    case 'notification.cleared':
       return applyNotification(entry, event)
+    case 'notification.cleared':
+      return entry
   }
 }
 
@@ -102,7 +116,6 @@ function applyRun(entry: SummaryEntry, run: RunFinished): SummaryEntry {
     awaiting_delivery_since: expects ? (entry.awaiting_delivery_since ?? (owes ? finished : null)) : null,
     delivery_grace_ms: run.delivery_grace_ms,
     alert_after: run.alert_after,
-    acknowledged: without(entry.acknowledged, 'missed', 'slow', ...(failed ? [] : ['consecutive_failures'])),
     recent_runs: remember(entry.recent_runs, { run_id: run.run_id, started, duration_ms: run.duration_ms }),
     ...scheduleAfterRun(entry, run),
   }
@@ -139,13 +152,13 @@ function applyDelivery(entry: SummaryEntry, delivery: Delivery): SummaryEntry {
         : entry.first_delivery_failure,
     expects_delivery: true,
     awaiting_delivery_since: stillOwed,
-    acknowledged: without(entry.acknowledged, 'undelivered', ...(arrived ? ['delivery_failed'] : [])),
     recent_deliveries: remember(entry.recent_deliveries, deliveryKey(delivery)),
   }
 }
 
 function applyAcknowledgement(entry: SummaryEntry, event: AlertAcknowledged): SummaryEntry {
-  return { ...entry, acknowledged: [...new Set([...entry.acknowledged, ...event.kinds])].sort() }
+  const others = entry.acknowledged.filter(({ kind }) => !event.alerts.some((each) => each.kind === kind))
+  return { ...entry, acknowledged: [...others, ...event.alerts] }
 }
 
 /** What makes two records of a delivery the same fact. */
@@ -155,8 +168,4 @@ export function deliveryKey(delivery: Pick<Delivery, 'run_id' | 'message_id' | '
 
 function remember<T>(list: readonly T[], item: T): readonly T[] {
   return [...list, item].slice(-REMEMBERED)
-}
-
-function without(list: readonly string[], ...removed: string[]): readonly string[] {
-  return list.filter((item) => !removed.includes(item))
 }

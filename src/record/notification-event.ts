@@ -5,8 +5,8 @@ import { isCount, isListOf, isNullOr, isObject, isOneOf, isText, isTextOrNull, i
 export const NOTIFICATION_STEPS = ['opened', 'grown', 'recovered'] as const
 export type NotificationStep = (typeof NOTIFICATION_STEPS)[number]
 
-/** `rejected`: the channel will never take it; `expired`: nobody is interested any more. */
-export const NOTIFICATION_OUTCOMES = ['sent', 'failed', 'rejected', 'expired'] as const
+/** `rejected`: the channel will never take it; `expired`: nobody is interested any more; `dropped`: the target is no more. */
+export const NOTIFICATION_OUTCOMES = ['sent', 'failed', 'rejected', 'expired', 'dropped'] as const
 export type NotificationResult = (typeof NOTIFICATION_OUTCOMES)[number]
 
 /** What is told of an alert, as it was when that was decided. */
@@ -57,7 +57,7 @@ export interface NotificationOutcome extends EventBase {
   readonly retry_at: string | null
 }
 
-/** A target that failed is there no more, or was seen to work: that it failed is history. */
+/** A target that failed is there no more, or was seen to work: whatever the job, that it failed is history. */
 export interface NotificationCleared extends EventBase {
   readonly type: 'notification.cleared'
   readonly target: string

@@ -11,6 +11,8 @@ export interface ToldStep {
   readonly step: NotificationStep
   readonly level: number
   readonly time: string
+  /** Those who were told since it opened. */
+  readonly targets: readonly string[]
 }
 
 /** A notification that has not reached all its targets. */
@@ -65,7 +67,8 @@ export function isToldStep(value: unknown): boolean {
     isTime(value['since']) &&
     isOneOf(NOTIFICATION_STEPS, value['step']) &&
     isCount(value['level']) &&
-    isTime(value['time'])
+    isTime(value['time']) &&
+    isListOf(value['targets'], isText)
   )
 }
 

@@ -1,4 +1,4 @@
-import type { DeliveryStatus, JobSchedule, RunReason, RunStatus, ScheduleSource } from './event.ts'
+import type { DeliveryStatus, JobSchedule, KnownAlert, RunReason, RunStatus, ScheduleSource } from './event.ts'
 import type { FailingTarget, PendingNotification, ToldStep } from './pending-notification.ts'
 
 /** Runs and deliveries remembered per job: for the median, and to know a fact that comes twice. */
@@ -81,8 +81,8 @@ export interface SummaryEntry {
   /** The run that goes on for far longer than those before it. */
   readonly slow_run: SlowRun | null
   readonly alert_after: number
-  /** Kinds of alerts that somebody knows about. */
-  readonly acknowledged: readonly string[]
+  /** Alerts that somebody knows about, the latest of each kind. */
+  readonly acknowledged: readonly KnownAlert[]
   readonly recent_runs: readonly RecentRun[]
   /** `run message status` of the latest deliveries. */
   readonly recent_deliveries: readonly string[]

@@ -9,7 +9,7 @@ import {
   isTextOrNull,
   isTime,
 } from '../platform/field.ts'
-import { DELIVERY_STATUSES, isSchedule, SCHEDULE_SOURCES } from './event.ts'
+import { DELIVERY_STATUSES, isKnownAlert, isSchedule, SCHEDULE_SOURCES } from './event.ts'
 import { isFailingTarget, isPendingNotification, isToldStep } from './pending-notification.ts'
 import { EMPTY_ENTRY, type SummaryEntry } from './summary-entry.ts'
 
@@ -28,7 +28,7 @@ const nullOr =
 const CHECKS: ReadonlyMap<keyof SummaryEntry, Check> = new Map<keyof SummaryEntry, Check>([
   ['last_delivery', nullOr(isLastDelivery)],
   ['recent_runs', listOf(isRecentRun)],
-  ['acknowledged', listOf(isText)],
+  ['acknowledged', listOf(isKnownAlert)],
   ['recent_deliveries', listOf(isText)],
   ['last_status', nullOr((value) => isOneOf(['success', 'error'], value))],
   ...(['last_run', 'last_finished', 'last_success', 'first_error', 'awaiting_delivery_since'] as const).map(

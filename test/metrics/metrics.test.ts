@@ -56,7 +56,7 @@ describe('what is measured', () => {
             deliveries_sent: 30,
             deliveries_failed: 3,
             awaiting_delivery_since: '2026-01-01T10:00:00+00:00',
-            acknowledged: ['missed'],
+            acknowledged: [{ kind: 'missed', since: '2026-01-01T11:00:00+00:00' }],
             notifications: [{}, {}] as unknown as SummaryEntry['notifications'],
           },
         },

@@ -180,10 +180,7 @@ test('what is refused for good, or expires, is not sent again, and the target be
   await tell()
   expect(kindsAt(server)).toContain('consecutive_failures')
   await foldIntoViews(rig.home)
-  expect(rig.alerts().map(({ job_id, kind }) => `${job_id} ${kind}`)).toEqual([
-    'refused consecutive_failures',
-    'refused notification_failed',
-  ])
+  expect(rig.alerts().map(({ job_id, kind }) => `${job_id} ${kind}`)).toEqual(['refused consecutive_failures'])
 })
 
 function kindsAt(server: WebhookServer): string[] {
@@ -211,6 +208,59 @@ test('a setting that cannot be used for a while loses nothing', async () => {
   server.mood = 'ok'
   await tell(15)
   expect(server.accepted).toHaveLength(1)
+})
+
+test('another target that can be used takes nothing away from one that cannot', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  await using other = await WebhookServer.start()
+  const secret = rig.path('base/url')
+  configure(rig, { hook: { type: 'webhook', url_file: secret }, other: { type: 'webhook', url: other.url } })
+  for (let run = 0; run < 3; run++)
+    appendEvent(rig.home, runFinished('job', run, { startedMs: START_MS, failed: true }))
+  const tell = (minute: number): Promise<unknown> =>
+    notify(rig.home, { now: () => new Date(START_MS + minute * MINUTE_MS), hurry: () => false })
+  await tell(1)
+  expect(kindsAt(other)).toEqual(['consecutive_failures'])
+  fs.writeFileSync(secret, server.url)
+  await tell(5)
+  expect(kindsAt(server)).toEqual(['consecutive_failures'])
+})
+
+test('a target that is gone is no alert, and what waited for it ends quietly', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  const other = { type: 'webhook', url: server.url }
+  const gone = { type: 'webhook', url: 'http://127.0.0.1:1/' }
+  configure(rig, { gone, other })
+  for (let run = 0; run < 3; run++)
+    appendEvent(rig.home, runFinished('job', run, { startedMs: START_MS, failed: true }))
+  const tell = (minute: number): Promise<unknown> =>
+    notify(rig.home, { now: () => new Date(START_MS + minute * MINUTE_MS), hurry: () => false })
+  for (const minute of [1, 10, 30, 35]) await tell(minute)
+  expect(kindsAt(server)).toEqual(['consecutive_failures', 'notification_failed'])
+  configure(rig, { other })
+  for (const minute of [40, 24 * 60 + 5, 24 * 60 + 50]) await tell(minute)
+  const told = server.accepted.map(({ body }) => JSON.parse(body) as { kind: string; event: string })
+  expect(told.map(({ kind, event }) => `${kind} ${event}`)).toEqual([
+    'consecutive_failures opened',
+    'notification_failed opened',
+    'notification_failed recovered',
+  ])
+  expect(rig.summary()['job']?.notifications).toEqual([])
+})
+
+test('an answer of any length is recorded', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  server.answer = JSON.stringify({ code: 1, msg: 'x'.repeat(65_400) })
+  configure(rig, { long: { type: 'webhook', url: server.url, template: 'feishu' } })
+  for (let run = 0; run < 3; run++)
+    appendEvent(rig.home, runFinished('job', run, { startedMs: START_MS, failed: true }))
+  await notify(rig.home, { now: () => new Date(START_MS + MINUTE_MS), hurry: () => false })
+  expect(rig.events()).toContainEqual(
+    expect.objectContaining({ type: 'notification.outcome', error: expect.stringMatching(/^.{100,600}$/) as string }),
+  )
 })
 
 test('a clock that was wrong, and a second streak within one second, silence nothing', async () => {
@@ -287,7 +337,14 @@ test('an alert of a target ends when the target is gone from the settings, or ta
   configure(rig, { tested: targets.tested })
   await rig.run(['check'])
   expect(kinds()).toContain('notification_failed tested')
+  // What waits for a further attempt need not wait once the target is mended.
+  server.mood = 'error'
+  for (let run = 0; run < 3; run++)
+    appendEvent(rig.home, runFinished('waits', run, { startedMs: START_MS, failed: true }))
+  await rig.run(['check'])
   server.mood = 'ok'
   await rig.run(['notify', 'test', 'tested'])
-  expect(kinds()).toEqual(['consecutive_failures '])
+  expect(kinds()).toEqual(['consecutive_failures ', 'consecutive_failures '])
+  await rig.run(['check'])
+  expect(kindsAt(server)).toEqual(['test', 'consecutive_failures'])
 })

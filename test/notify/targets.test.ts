@@ -161,7 +161,12 @@ test('who is told: of a job, by default, nobody; what cannot be used is said', a
     },
   })
   const { targetsOf, targets, cooldownMs, expiresMs, problems } = readNotifyConfig(rig.home.config)
-  expect([targetsOf('one'), targetsOf('none'), targetsOf('odd'), targetsOf('any')]).toEqual([['b'], [], ['a'], ['a']])
+  expect([targetsOf('one'), targetsOf('none'), targetsOf('odd'), targetsOf('any')]).toEqual([
+    ['b'],
+    [],
+    ['a'],
+    ['a', 'c'],
+  ])
   expect(targets.get('b')).toMatchObject({ url: 'https://example.org/secret' })
   expect([cooldownMs, expiresMs]).toEqual([3_600_000, 86_400_000])
   const said = problems.join('\n')
@@ -177,6 +182,9 @@ test('who is told: of a job, by default, nobody; what cannot be used is said', a
   expect(said).toContain('"f" cannot be used: a mail has no "subject"')
   const checked = await rig.run(['check'])
   expect(checked).toMatchObject({ code: 1, stdout: expect.stringContaining('the target "d" cannot be used') as string })
+  expect((await rig.run(['check', '--quiet'])).stdout.split('\n')).toContainEqual(
+    expect.stringContaining('the target "d" cannot be used'),
+  )
   // A job does not hear of it: its output is forwarded to a person.
   expect(await rig.run(['--', 'true'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
 })
@@ -292,6 +300,49 @@ test('what failed to reach targets is over once there are none', async () => {
   fs.outputJsonSync(rig.home.config, {})
   await rig.run(['--job', 'job', '--', 'true'])
   expect(await rig.run(['check'])).toMatchObject({ code: 0 })
+})
+
+test('who hears of what, and when, is shown', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  server.mood = 'error'
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1, notify: 'hook' },
+    jobs: { b: { notify: ['hook', 'list'] }, c: { notify: [] } },
+    notify: {
+      targets: { hook: { type: 'webhook', url: server.url }, list: { type: 'command', command: ['true'] } },
+    },
+  })
+  for (const job of ['a', 'b', 'c']) await rig.run(['--job', job, '--', 'false'])
+  await rig.run(['--job', 'b', '--', 'true'])
+  const { stdout } = await rig.run(['notify'])
+  const lines = stdout.split('\n').filter(Boolean)
+  expect(lines.slice(0, 3)).toEqual([
+    'hook (webhook), hears of a, b',
+    'list (command), hears of b',
+    'nobody is told of 1 open alert: cronwrap alerts',
+  ])
+  // The end of the alert waits for its beginning; another job waits for nobody.
+  expect(
+    lines.slice(-3).map((line) =>
+      line
+        .replace(/\d{4}-\S+ \S+/, 'WHEN')
+        .split(/ {2,}/)
+        .slice(0, 5),
+    ),
+  ).toEqual([
+    ['a', 'opened', 'hook', '1', 'WHEN'],
+    ['b', 'opened', 'hook', '1', 'WHEN'],
+    ['b', 'recovered', 'hook', '0', 'WHEN'],
+  ])
+})
+
+test('a target that cannot be used cannot be tested', async () => {
+  await using rig = createRig()
+  fs.outputJsonSync(rig.home.config, { notify: { targets: { ops: { type: 'slack' } } } })
+  const { code, stderr } = await rig.run(['notify', 'test', 'ops'])
+  expect(code).toBe(125)
+  expect(stderr).toMatch(/"ops" cannot be used.*\ncronwrap: it cannot be tested\n\s*hint: mend what is said above/)
 })
 
 test('what the cooldown holds back is shown', async () => {

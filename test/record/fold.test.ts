@@ -81,7 +81,13 @@ const anyEvent = fc
     if (kind === 'fail') return failure(job, number)
     if (kind === 'skip') return { type: 'run.skipped', id, time: iso(number), job, running_run_id: 'x' }
     if (kind === 'ack')
-      return { type: 'alert.acknowledged', id, time: iso(number), job, kinds: ['consecutive_failures'] }
+      return {
+        type: 'alert.acknowledged',
+        id,
+        time: iso(number),
+        job,
+        alerts: [{ kind: 'missed', since: iso(number) }],
+      }
     return delivery(job, number, `run-${number}`, kind === 'sent' ? 'sent' : 'failed', `m${number % 5}`)
   })
 

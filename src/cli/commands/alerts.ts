@@ -1,7 +1,7 @@
 import { parseId } from '../../config/job-id.ts'
 import { CronwrapError } from '../../errors.ts'
 import { acknowledgeAlerts } from '../../record/acknowledge.ts'
-import { deriveAlerts, type Alert } from '../../record/alerts.ts'
+import { deriveAlerts, lookCommand, type Alert } from '../../record/alerts.ts'
 import { logPath } from '../../record/execution-log.ts'
 import { printable } from '../../record/outcome-text.ts'
 import { readSummary, sweepBeforeReading } from '../../record/read-records.ts'
@@ -42,7 +42,7 @@ function describeAlert(alert: Alert, log: string, now: Date): string {
     `${name}: ${alert.message}`,
     `  since ${alert.since} (${describeAge(alert.since, now)}), latest ${alert.alert_time}`,
     ...(alert.last_error === null ? [] : [`  last error: ${printable(alert.last_error)}`]),
-    `  look: ${alert.run_id === null ? `cronwrap status ${alert.job_id}` : `cronwrap logs ${alert.job_id} --run ${alert.run_id}`}`,
+    `  look: ${lookCommand(alert.job_id, alert)}`,
     `  log: ${log}`,
   ]
   return lines.join('\n')

@@ -1,5 +1,11 @@
 import { check } from '../../check/check.ts'
-import { formatPluginOutput, ofJob, PLUGIN_STATES, type CheckReport } from '../../check/plugin-output.ts'
+import {
+  describeProblem,
+  formatPluginOutput,
+  ofJob,
+  PLUGIN_STATES,
+  type CheckReport,
+} from '../../check/plugin-output.ts'
 import type { Home } from '../../config/base-directory.ts'
 import { parseId } from '../../config/job-id.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
@@ -48,6 +54,7 @@ async function report({ home, flags, now, positionals: [name] }: CommandInput): 
   const { state, text } = formatPluginOutput(found, job)
   if (flags.get('json') === 'true') printJson({ state, ...ofJob(found, job), running: found.running })
   else if (flags.get('quiet') !== 'true') print(text)
+  else for (const problem of found.problems) print(describeProblem(problem))
   return PLUGIN_STATES.indexOf(state)
 }
 

@@ -6,12 +6,13 @@ import { sampleMessage } from '../../notify/message.ts'
 import { readNotifyConfig, type NotifyConfig, type Target } from '../../notify/notify-config.ts'
 import { noteThatTargetWorks } from '../../notify/notify.ts'
 import { send } from '../../notify/send.ts'
+import { waitingNotifications, type WaitingNotification } from '../../notify/waiting-notifications.ts'
 import { toLocalIso } from '../../platform/clock.ts'
 import { newRunId } from '../../platform/run-id.ts'
 import { deriveAlerts } from '../../record/alerts.ts'
+import { failingChannels } from '../../record/failing-channel.ts'
 import { printable } from '../../record/outcome-text.ts'
 import type { NotificationDecided } from '../../record/notification-event.ts'
-import type { FailingTarget } from '../../record/pending-notification.ts'
 import { readSummary, sweepBeforeReading } from '../../record/read-records.ts'
 import type { Summary } from '../../record/summary.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
@@ -49,7 +50,7 @@ async function test(
   name: string | undefined,
 ): Promise<number> {
   const targets = name === undefined ? [...config.targets.values()] : [targetOf(home, config, name)]
-  if (targets.length === 0) throw noTargets(home)
+  if (targets.length === 0) throw noTargets(home, config)
   const message = sampleMessage(home, newRunId(), toLocalIso(new Date()))
   const results = await Promise.all(
     targets.map(async (target) => ({ target: target.name, ...(await send(target, message, config.timeoutMs)) })),
@@ -66,16 +67,19 @@ async function test(
   return results.every(({ kind }) => kind === 'sent') ? 0 : 1
 }
 
-function targetOf(home: Home, { targets }: NotifyConfig, name: string): Target {
+function targetOf(home: Home, config: NotifyConfig, name: string): Target {
+  const { targets, names } = config
   const target = targets.get(name)
   if (target !== undefined) return target
-  if (targets.size === 0) throw noTargets(home)
+  if (names.size === 0 || names.has(name)) throw noTargets(home, config)
   throw new CronwrapError('BAD_VALUE', `there is no target "${name}" in ${home.config}`, {
-    hint: `there are ${[...targets.keys()].join(', ')}`,
+    hint: `there are ${[...names].join(', ')}`,
   })
 }
 
-function noTargets(home: Home): CronwrapError {
+function noTargets(home: Home, { names }: NotifyConfig): CronwrapError {
+  if (names.size > 0)
+    return new CronwrapError('BAD_VALUE', 'it cannot be tested', { hint: `mend what is said above in ${home.config}` })
   return new CronwrapError('BAD_VALUE', `no targets are named in ${home.config}`, {
     hint: '{"notify": {"targets": {"me": {"type": "mail", "to": "root"}}}}',
   })
@@ -84,25 +88,42 @@ function noTargets(home: Home): CronwrapError {
 async function show({ home, flags, now }: CommandInput, config: NotifyConfig): Promise<void> {
   const { targets, targetsOf } = config
   const summary = readSummary(home)
-  const [waiting, lost, held] = [waitingIn(summary), lostIn(summary), heldIn(summary, config, now)]
+  const [waiting, failing, held] = [
+    waitingNotifications(summary),
+    failingChannels(summary),
+    heldIn(summary, config, now),
+  ]
   const names = [...targets.values()].map(({ name, type }) => ({ name, type }))
   if (flags.get('json') === 'true') {
-    printJson({ targets: names, waiting, held, failing: lost })
+    printJson({ targets: names, waiting, held, failing })
     return
   }
   if (names.length === 0) print(`no targets are named in ${home.config}`)
-  for (const { name, type } of names) print(`${name} (${type})`)
+  for (const { name, type } of names) print(`${name} (${type})${audienceOf(name, summary, config)}`)
   const untold = deriveAlerts(summary, now).filter((alert) => targetsOf(alert.job_id).length === 0)
   if (untold.length > 0) print(`nobody is told of ${count(untold.length, 'open alert')}: cronwrap alerts`)
-  for (const { job, target, since, error } of lost)
-    print(createColors().red(`${job}: ${target} has taken nothing since ${since}: ${printable(error ?? '')}`))
+  for (const { target, jobs, since, error } of failing)
+    print(
+      createColors().red(
+        `${target} has taken nothing of ${count(jobs.length, 'job')} since ${since}: ${printable(error ?? '')}`,
+      ),
+    )
   for (const { job, message, until } of held)
     print(`${job}: ${printable(message)}; told after the cooldown, at ${until}`)
   if (waiting.length === 0) print('nothing waits to be sent')
   else print(`\n${await waitingTable(waiting)}`)
 }
 
-async function waitingTable(waiting: readonly Waiting[]): Promise<string> {
+/** Of which jobs it hears, where it does not hear of all. */
+function audienceOf(target: string, summary: Summary, { targetsOf }: NotifyConfig): string {
+  const jobs = [...summary.keys()].filter((job) => targetsOf(job).includes(target))
+  if (jobs.length === summary.size) return ''
+  return jobs.length === 0
+    ? ', hears of no job'
+    : `, hears of ${jobs.slice(0, 5).join(', ')}${jobs.length > 5 ? ', …' : ''}`
+}
+
+async function waitingTable(waiting: readonly WaitingNotification[]): Promise<string> {
   const heading = ['JOB', 'STEP', 'TARGET', 'ATTEMPTS', 'NEXT', 'ERROR'].map((text) => createColors().bold(text))
   const rows = waiting.map(({ job, step, target, attempts, retry_at, error }) => [
     job,
@@ -113,35 +134,6 @@ async function waitingTable(waiting: readonly Waiting[]): Promise<string> {
     printable(error ?? ''),
   ])
   return formatTable([heading, ...rows])
-}
-
-interface Waiting {
-  readonly job: string
-  readonly target: string
-  readonly step: string
-  readonly message: string
-  readonly attempts: number
-  /** When it can be sent: what comes later waits for what was decided before. */
-  readonly retry_at: string | null
-  readonly error: string | null
-}
-
-function waitingIn(summary: Summary): Waiting[] {
-  const all = [...summary].flatMap(([job, { notifications }]) =>
-    notifications.flatMap(({ step, alert, targets }) =>
-      targets.map(({ name, attempts, retry_at, error }) => ({
-        job,
-        target: name,
-        step,
-        message: alert.message,
-        attempts,
-        retry_at,
-        error,
-      })),
-    ),
-  )
-  const retries = new Map(all.flatMap(({ target, retry_at }) => (retry_at === null ? [] : [[target, retry_at]])))
-  return all.map((each) => ({ ...each, retry_at: each.retry_at ?? retries.get(each.target) ?? null }))
 }
 
 /** What would be told now, but for the cooldown. */
@@ -157,8 +149,4 @@ function heldIn(summary: Summary, config: NotifyConfig, now: Date): { job: strin
       const untilMs = Date.parse(told?.time ?? '') + config.cooldownMs
       return { job, message: alert.message, until: toLocalIso(new Date(untilMs)) }
     })
-}
-
-function lostIn(summary: Summary): (FailingTarget & { readonly job: string })[] {
-  return [...summary].flatMap(([job, { failing_targets: failing }]) => failing.map((each) => ({ job, ...each })))
 }
