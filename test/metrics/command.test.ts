@@ -53,6 +53,13 @@ test('says what happened: runs, a failure, a delivery, a run in progress', async
   expect(readSamples(await metricsOf(rig))).toMatchObject({ 'running going': 0, 'errors_total going': 1 })
 })
 
+test('what was missed is counted, whoever looks first', async () => {
+  await using rig = createRig()
+  await rig.run(['--job', 'often', '--schedule', '* * * * * *', '--grace', '0', '--', 'true'])
+  await until('a run is missed', () => Date.now() > Date.parse(rig.summary()['often']?.last_finished ?? '') + 2_500)
+  expect(readSamples(await metricsOf(rig))['alerts_open often missed']).toBe(1)
+})
+
 test('without a record it says who asks, and makes nothing', async () => {
   await using rig = createRig()
   expect(await metricsOf(rig)).toMatch(/^# HELP cronwrap_info .*\n# TYPE .*\ncronwrap_info\{.*\n# EOF\n$/)

@@ -1,5 +1,6 @@
+import * as fs from 'node:fs'
+import { check } from '../../check/check.ts'
 import { readMetrics, writeMetrics } from '../../metrics/write-metrics.ts'
-import { sweepBeforeReading } from '../../record/read-records.ts'
 import { type Command } from '../command.ts'
 
 export const metricsCommand: Command = {
@@ -19,7 +20,8 @@ export const metricsCommand: Command = {
   examples: ['cronwrap metrics', 'cronwrap metrics --out /var/lib/prometheus/node-exporter/cronwrap.prom'],
   positionals: [0, 0],
   async run({ home, flags, now }) {
-    await sweepBeforeReading(home)
+    // What was missed and what is slow is on record once somebody has looked.
+    if (fs.existsSync(home.logs)) await check(home, now)
     const out = flags.get('out')
     if (out === undefined) process.stdout.write(readMetrics(home, now))
     else writeMetrics(home, out, now)
