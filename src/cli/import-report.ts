@@ -25,7 +25,7 @@ export function describeImport(report: ImportReport, dryRun: boolean, env: NodeJ
   )
   const others = [
     ...counted(unwrapped.length, 'not under cronwrap'),
-    ...counted(unnamed.length, 'of which the job cannot be told'),
+    ...counted(unnamed.length, 'whose job cannot be told'),
     ...counted(elsewhere.length, 'recorded elsewhere'),
   ]
   const all = [...counts, ...others].join(', ') || 'nothing was found'

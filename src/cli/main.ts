@@ -39,7 +39,7 @@ function endWith(code: number): never {
 function refuseMistyped(word: string): void {
   if (word.includes('/') || explainUnusable(word, process.env) === null) return
   const meant = nearest(word, COMMAND_NAMES)
-  const hint = meant === undefined ? 'see cronwrap --help' : `did you mean ${meant}?`
+  const hint = meant === undefined ? 'see cronwrap --help.' : `did you mean ${meant}?`
   throw new CronwrapError('USAGE', `"${word}" is neither a command of cronwrap nor a program on the PATH`, {
     hint: `${hint} To run it all the same: cronwrap -- ${word}`,
   })

@@ -25,7 +25,7 @@ function programHelp(commands: readonly Command[]): CAC {
   cli.help((sections) => [
     ...sections
       .filter(({ title }) => title === undefined || !title.startsWith('For more info'))
-      .map(({ title, body }) => ({ ...(title === undefined ? {} : { title }), body: wrap(withoutVersion(body)) })),
+      .map(({ title, body }) => ({ ...(title === undefined ? {} : { title }), body: wrap(withoutNoise(body)) })),
     { title: 'Settings', body: wrap(SETTINGS) },
     { title: 'Exit codes', body: EXIT_CODES },
     { title: 'Examples', body: PROGRAM_EXAMPLES },
@@ -52,8 +52,10 @@ function flagText(name: string, { short, placeholder }: CommandFlag): string {
   return `${short === undefined ? '' : `-${short}, `}--${name} ${placeholder ?? ''}`.trim()
 }
 
-function withoutVersion(body: string): string {
-  return body === 'cronwrap' ? `cronwrap ${CRONWRAP_VERSION}: the flight recorder for scheduled jobs` : body
+/** cac says of a `--no-x` that it is on by default. */
+function withoutNoise(body: string): string {
+  if (body === 'cronwrap') return `cronwrap ${CRONWRAP_VERSION}: the flight recorder for scheduled jobs`
+  return body.replaceAll(' (default: true)', '')
 }
 
 /** Breaks lines at 80 columns; what follows the last gap of a line is its description and stays in its column. */

@@ -41,7 +41,7 @@ export function readWords(
     const before = specs.get(name)?.addsUp === true ? flags.get(name) : undefined
     const set = (text: string): void => void flags.set(name, before === undefined ? text : `${before}\n${text}`)
     if (value !== null || !takesValue) set(value ?? 'true')
-    else if (index + 1 < words.length) set(words[++index] ?? '')
+    else if ((words[index + 1] ?? '--') !== '--') set(words[++index] ?? '')
     else throw new CronwrapError('USAGE', `--${name} needs a value`)
   }
   return { flags, positionals }

@@ -39,7 +39,9 @@ export function readConfigFile(path: string, warnings: string[]): ConfigFile {
     if (key === 'defaults') defaults = readSettings(value, `${path}: defaults`, warnings)
     else if (key === 'jobs') readJobs(value, path, jobs, warnings)
     else if (!SECTIONS.includes(key)) {
-      warnings.push(`${path}: unknown key ${JSON.stringify(key)} is ignored; settings stand under "defaults" or "jobs"`)
+      const known = nearest(key, ['defaults', 'jobs', ...SECTIONS])
+      const hint = known === undefined ? 'settings stand under "defaults" or "jobs"' : `did you mean ${known}?`
+      warnings.push(`${path}: unknown key ${JSON.stringify(key)} is ignored; ${hint}`)
       if (RUN_OPTIONS.get(key)?.whenBad !== undefined) misplaced.set(key, { value: UNUSABLE, where: `${path}: ${key}` })
     }
   }
@@ -93,9 +95,9 @@ function readSettings(value: unknown, where: string, warnings: string[]): Settin
     const text = asText(raw, RUN_OPTIONS.get(name)?.addsUp ? '\n' : ',')
     if (!RUN_OPTIONS.has(name)) {
       const known = nearest(name, [...RUN_OPTIONS.keys()])?.replaceAll('-', '_')
-      warnings.push(
-        `${where}: unknown key ${JSON.stringify(key)} is ignored${known ? ` (did you mean ${known}?)` : ''}`,
-      )
+      const meant = SECTIONS.includes(key) ? 'it stands at the top of the file' : `did you mean ${known}?`
+      const hint = SECTIONS.includes(key) || known !== undefined ? ` (${meant})` : ''
+      warnings.push(`${where}: unknown key ${JSON.stringify(key)} is ignored${hint}`)
     } else if (text === null && RUN_OPTIONS.get(name)?.whenBad !== undefined) {
       settings.set(name, { value: UNUSABLE, where: `${where}.${key}` })
     } else if (text === null) {

@@ -7,6 +7,18 @@ export function text(value: string): string {
   throw new CronwrapError('BAD_VALUE', 'the value is empty')
 }
 
+/** What is given for a flag, read. @throws CronwrapError `BAD_VALUE` that names the flag */
+export function flagValue<T>(name: string, given: string, parse: (value: string) => T): T {
+  try {
+    return parse(given)
+  } catch (error) {
+    if (!(error instanceof CronwrapError)) throw error
+    const colon = error.message.startsWith('"') ? '' : ':'
+    const hint = error.hint === undefined ? {} : { hint: error.hint }
+    throw new CronwrapError('BAD_VALUE', `--${name}${colon} ${error.message}`, hint)
+  }
+}
+
 export function yesOrNo(value: string): boolean {
   if (/^(?:true|yes|on|1)$/i.test(value)) return true
   if (/^(?:false|no|off|0)$/i.test(value)) return false
@@ -26,7 +38,8 @@ export function wholeNumber(least: number, most: number): (value: string) => num
   return (value) => {
     const number = /^\d+$/.test(value) ? Number(value) : NaN
     if (number >= least && number <= most) return number
-    throw new CronwrapError('BAD_VALUE', `"${value}" is not a whole number from ${least} to ${most}`)
+    const range = most === Number.MAX_SAFE_INTEGER ? `${least} on` : `${least} to ${most}`
+    throw new CronwrapError('BAD_VALUE', `"${value}" is not a whole number from ${range}`)
   }
 }
 
@@ -63,10 +76,35 @@ function oneSchedule(value: string): string {
   if (trimmed.startsWith('every ')) {
     if (parseDuration(trimmed.slice('every '.length)) > 0) return trimmed
   } else if (NICKNAMES.includes(trimmed.toLowerCase())) return trimmed.toLowerCase()
-  else if (/^(?:[\d*/,?LW#+a-z-]+ ){4,6}[\d*/,?LW#+a-z-]+$/i.test(trimmed)) return trimmed
+  else if (/^(?:[\d*/,?LW#+a-z-]+ ){4,6}[\d*/,?LW#+a-z-]+$/i.test(trimmed)) return withFieldsInRange(trimmed)
   throw new CronwrapError('BAD_VALUE', `"${value}" is not a schedule`, {
     hint: 'write it as "0 9 * * *", @daily or "every 30m"',
   })
+}
+
+/** Of seconds, minutes, hours, days, months and days of the week; a year is not limited. */
+const FIELD_RANGES = [
+  [0, 59],
+  [0, 59],
+  [0, 23],
+  [1, 31],
+  [1, 12],
+  [0, 7],
+] as const
+
+function withFieldsInRange(expression: string): string {
+  const fields = expression.split(' ')
+  const ranges = FIELD_RANGES.slice(fields.length === 5 ? 1 : 0)
+  for (const [index, [least, most]] of ranges.entries()) {
+    const numbers = (fields[index] ?? '').split(',').flatMap((part) => part.split('/')[0]?.split('-') ?? [])
+    const wrong = numbers.find((each) => /^\d+$/.test(each) && (Number(each) < least || Number(each) > most))
+    if (wrong !== undefined)
+      throw new CronwrapError(
+        'BAD_VALUE',
+        `"${expression}" is not a schedule: ${wrong} is not from ${least} to ${most}`,
+      )
+  }
+  return expression
 }
 
 export function timeZone(value: string): string {

@@ -4,6 +4,7 @@ import { readConfigFile, type ConfigFile, type Settings } from './config-file.ts
 import { deriveJobId, isId, parseId } from './job-id.ts'
 import { nearest } from './nearest.ts'
 import { DEFAULT_RUN_OPTIONS, RUN_OPTIONS, type OptionSpec } from './option-specs.ts'
+import { flagValue } from './option-value.ts'
 import type { RunOptions } from './run-options.ts'
 
 export interface Resolved {
@@ -117,14 +118,5 @@ function setValue(values: Map<string, unknown>, { key, addsUp }: OptionSpec, val
 function setFlag(values: Map<string, unknown>, name: string, text: string): void {
   const spec = RUN_OPTIONS.get(name)
   if (spec === undefined) throw new CronwrapError('USAGE', `unknown option --${name}`)
-  try {
-    setValue(values, spec, spec.parse(text))
-  } catch (error) {
-    if (!(error instanceof CronwrapError)) throw error
-    throw new CronwrapError(
-      'BAD_VALUE',
-      `--${name} ${error.message}`,
-      error.hint === undefined ? {} : { hint: error.hint },
-    )
-  }
+  setValue(values, spec, flagValue(name, text, spec.parse))
 }

@@ -50,7 +50,7 @@ export function userLines(text: string, base: string): UserLine[] {
 export function checkCrontab(lines: readonly UserLine[], job: string | null): Finding[] {
   return lines
     .filter((line) => job === null || line.job === job)
-    .flatMap((line) => [...unwrapped(line), ...unfindable(line), ...percent(line)])
+    .flatMap((line) => [...unwrapped(line), ...refused(line), ...unfindable(line), ...percent(line)])
 }
 
 function finding(id: string, severity: Finding['severity'], seen: string, means: string, next: string): Finding {
@@ -68,6 +68,12 @@ function unwrapped({ written, command, wrapped }: CronLine): Finding[] {
   const name = deriveJobId(mainCommandOf(command) ?? splitWords(command))
   const next = `crontab -e: ${quoteCommand(['cronwrap', '--job', isId(name) ? name : 'name', '--', ...words])}`
   return [finding('crontab-not-wrapped', 'note', `the crontab runs: ${written}`, 'nothing of it is on record', next)]
+}
+
+function refused({ written, unnamed, isRefused }: CronLine): Finding[] {
+  if (isRefused !== true) return []
+  const means = 'the line fails with 125 at each tick, and nothing is on record'
+  return [finding('crontab-refused', 'error', `cronwrap refuses a line: ${unnamed}: ${written}`, means, 'crontab -e')]
 }
 
 function unfindable({ written, path, wrapped }: CronLine): Finding[] {

@@ -55,7 +55,7 @@ function checkRuns({ job, entry, isRunning, isInCrontab }: JobFacts): Told[] {
     if (isRunning || !isInCrontab) return []
     const means = 'its line is new, cron does not run, or the line fails before cronwrap starts'
     return [
-      ['never-ran', 'warning', 'it is in the crontab, and nothing is on record', means, 'grep CRON /var/log/syslog'],
+      ['never-ran', 'warning', 'it is in the crontab, and nothing is on record', means, 'journalctl -t CRON -t crond'],
     ]
   }
   if (entry.last_status !== 'error') return []

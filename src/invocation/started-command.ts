@@ -8,6 +8,8 @@ export interface StartedCommand {
   readonly wrapped: WrappedCommand | null
   /** Why it cannot be told which job it records, where cronwrap is in it. */
   readonly unnamed: string | null
+  /** That reason is that cronwrap refuses its options, and runs nothing. */
+  readonly isRefused: boolean
   readonly isConditional: boolean
   /** How long it sleeps before the job; null where that is known to the shell only. */
   readonly delayMs: number | null
@@ -21,6 +23,7 @@ export type EnvironmentOf = (user: string | null) => NodeJS.ProcessEnv
 export const NOT_OURS: StartedCommand = {
   wrapped: null,
   unnamed: null,
+  isRefused: false,
   isConditional: false,
   delayMs: 0,
   followers: [],
@@ -68,7 +71,8 @@ export function readStarted(
   }
   const invoked = readInvocation(words, env)
   if (invoked.kind === 'job') return { ...NOT_OURS, wrapped: invoked.wrapped }
-  if (invoked.kind === 'refused') return { ...NOT_OURS, unnamed: invoked.reason }
+  if (invoked.kind === 'refused' || invoked.kind === 'unsure')
+    return { ...NOT_OURS, unnamed: invoked.reason, isRefused: invoked.kind === 'refused' }
   return invoked.kind === 'own' ? NOT_OURS : unnamedIn(words, NOT_FIRST)
 }
 

@@ -29,8 +29,10 @@ export type Invoked =
   | { readonly kind: 'job'; readonly wrapped: WrappedCommand }
   /** cronwrap, but no job: `cronwrap status`. */
   | { readonly kind: 'own' }
-  /** cronwrap would refuse it, or what it records is known to the shell only. */
+  /** cronwrap would refuse it, and run nothing. */
   | { readonly kind: 'refused'; readonly reason: string }
+  /** What it records is known to the shell only. */
+  | { readonly kind: 'unsure'; readonly reason: string }
   | { readonly kind: 'none' }
 
 /** What the words of a command run through cronwrap in this environment. A `$` in them was not expanded. */
@@ -43,9 +45,10 @@ export function readInvocation(words: readonly string[], env: NodeJS.ProcessEnv)
     const wrapped = resolved(words.slice(0, at + 1), asked, env)
     const unsure = [wrapped.base, derivedFrom(wrapped.job, asked.command)].find((text) => /[$`]/.test(text))
     if (unsure === undefined) return { kind: 'job', wrapped }
-    return { kind: 'refused', reason: `${unsure} is known to the shell only` }
+    return { kind: 'unsure', reason: `${unsure} is known to the shell only` }
   } catch (error) {
-    return { kind: 'refused', reason: messageOf(error) }
+    const isUnsure = words.some((word) => /[$`]/.test(word))
+    return { kind: isUnsure ? 'unsure' : 'refused', reason: messageOf(error) }
   }
 }
 

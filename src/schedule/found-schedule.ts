@@ -25,6 +25,8 @@ export interface FoundSchedule {
   readonly wrapped: WrappedCommand | null
   /** Why it cannot be told which job it records, where cronwrap is in it. */
   readonly unnamed: string | null
+  /** That reason is that cronwrap refuses its options, and runs nothing. */
+  readonly isRefused?: boolean
   /** Where it would record if its scheduler knew the environment of this shell. */
   readonly baseInShell?: string
 }
@@ -61,10 +63,10 @@ export function timesOf(expression: string, tz: string | null): Times {
 
 /** A scheduler's times are those of the job only where it is started each time, and soon. */
 export function foundAs(
-  { wrapped, unnamed, isConditional, delayMs }: StartedCommand,
+  { wrapped, unnamed, isRefused, isConditional, delayMs }: StartedCommand,
   times: Times,
   spreadMs: number,
-): Pick<FoundSchedule, 'times' | 'spreadMs' | 'wrapped' | 'unnamed'> {
+): Pick<FoundSchedule, 'times' | 'spreadMs' | 'wrapped' | 'unnamed' | 'isRefused'> {
   const reason = isConditional
     ? 'it runs under a condition'
     : delayMs === null
@@ -76,5 +78,6 @@ export function foundAs(
     spreadMs: spreadMs + (delayMs ?? 0),
     wrapped,
     unnamed,
+    isRefused,
   }
 }

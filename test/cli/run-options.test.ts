@@ -22,7 +22,12 @@ test('an option counts from the flag, else the environment, else the job, else t
 
 test('what is wrong in the environment or the file is one clear warning each, and the run goes on', async () => {
   await using rig = createRig()
-  fs.outputJsonSync(rig.home.config, { defaults: { timeot: '5s', retries: 'many' }, jobs: { '../x': {} }, color: true })
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { timeot: '5s', retries: 'many' },
+    jobs: { '../x': {} },
+    color: true,
+    metric: {},
+  })
   const { code, stdout, stderr } = await rig.runWith({ CRONWRAP_TEE: 'loud', CRONWRAP_TIMEOT: '3s' }, [
     '--',
     'sh',
@@ -35,7 +40,8 @@ test('what is wrong in the environment or the file is one clear warning each, an
     /unknown key "timeot" is ignored \(did you mean timeout\?\)/,
     /defaults\.retries: "many" is not a whole number/,
     /"\.\.\/x" cannot name a job/,
-    /unknown key "color" is ignored/,
+    /unknown key "color" is ignored; settings stand under/,
+    /unknown key "metric" is ignored; did you mean metrics\?/,
     /CRONWRAP_TEE: "loud" is none of both/,
     /unknown variable CRONWRAP_TIMEOT is ignored \(did you mean CRONWRAP_TIMEOUT\?\)/,
   ]

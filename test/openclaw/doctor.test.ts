@@ -237,6 +237,9 @@ test('crontab lines: not wrapped, not found, an unescaped %', () => {
     BASE,
   )
   expect(jobs.map(({ job }) => job)).toEqual(['a', null])
+  expect(idsOf('0 9 * * * /usr/bin/env cronwrap --jobb x -- /bin/true')).toEqual(['crontab-refused'])
+  expect(idsOf('0 9 * * * /usr/bin/env cronwrap --timeout 10 -- /bin/true')).toEqual(['crontab-refused'])
+  expect(idsOf('0 9 * * * /usr/bin/env cronwrap --job "$X" -- "$Y"')).toEqual([])
   const fine = [String.raw`* * * * * /usr/bin/env cronwrap -- date +\%F`, '5 4 * * * cd / && run-parts /etc/cron.daily']
   expect(idsOf(...fine)).toEqual([])
   const [note] = checkCrontab(userLines('* * * * * FOO=1 /srv/a.sh | tee x', BASE), null)

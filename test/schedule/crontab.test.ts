@@ -45,7 +45,7 @@ test.each([
   ['@reboot true', 'none: it runs when the machine starts'],
   ['0~59 9 * * * true', 'untold: in "0~59 9 * * *" cron itself chooses the time'],
   ['@fortnightly true', 'untold: "@fortnightly" is not a schedule'],
-  ['60 9 * * * true', 'untold: the schedule "60 9 * * *" cannot be used: Invalid value for minute: 60'],
+  ['60 9 * * * true', 'untold: "60 9 * * *" is not a schedule: 60 is not from 0 to 59'],
   ['0 0 31 2 * true', 'untold: the schedule "0 0 31 2 *" cannot be used: it is never due'],
   ['0 9 * *', 'untold: "0 9 * *" is no line of a crontab'],
   ['run this every day at nine', 'untold: "run this every day at nine" is no line of a crontab'],

@@ -1,5 +1,5 @@
 import { parseId } from '../../config/job-id.ts'
-import { wholeNumber } from '../../config/option-value.ts'
+import { wholeNumber, flagValue } from '../../config/option-value.ts'
 import { CronwrapError } from '../../errors.ts'
 import { logPaths } from '../../record/execution-log.ts'
 import { readLogEntries, type LogEntry } from '../../record/log-reader.ts'
@@ -49,7 +49,7 @@ export const logsCommand: Command = {
     const job = parseId(input.positionals[0] ?? '')
     await sweepBeforeReading(input.home)
     const isOn = (name: string): boolean => input.flags.get(name) === 'true'
-    const count = wholeNumber(0, 10_000_000)(input.flags.get('lines') ?? '30')
+    const count = flagValue('lines', input.flags.get('lines') ?? '30', wholeNumber(0, 10_000_000))
     const stream = isOn('stdout') ? 'stdout' : isOn('stderr') ? 'stderr' : null
     if (isOn('stdout') && isOn('stderr')) throw new CronwrapError('USAGE', '--stdout and --stderr exclude each other')
     if (stream !== null && (isOn('json') || input.flags.has('lines'))) {

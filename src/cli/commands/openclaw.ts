@@ -1,3 +1,4 @@
+import { flagValue } from '../../config/option-value.ts'
 import * as fs from 'node:fs'
 import { resolve } from 'node:path'
 import { parseId } from '../../config/job-id.ts'
@@ -73,7 +74,7 @@ async function add({ flags, home }: CommandInput, [job, ...command]: readonly st
     channel: required(flags, 'channel'),
     to: required(flags, 'to'),
     accountId: flags.get('account-id') ?? null,
-    timeoutMs: parseDuration(flags.get('timeout') ?? '900s'),
+    timeoutMs: flagValue('timeout', flags.get('timeout') ?? '900s', parseDuration),
     command,
     cwd: resolve(flags.get('cwd') ?? process.cwd()),
     home: home.base,

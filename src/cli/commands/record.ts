@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { resolveRunOptions } from '../../config/resolve-run-options.ts'
-import { wholeNumber } from '../../config/option-value.ts'
+import { wholeNumber, flagValue } from '../../config/option-value.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
 import { recordRun } from '../../job/record-run.ts'
 import type { RunStatus } from '../../record/event.ts'
@@ -40,10 +40,10 @@ export const recordCommand: Command = {
       home: home.base,
       job,
       status: parseStatus(required(flags, 'status')),
-      durationMs: wholeNumber(0, Number.MAX_SAFE_INTEGER)(required(flags, 'duration-ms')),
+      durationMs: flagValue('duration-ms', required(flags, 'duration-ms'), wholeNumber(0, Number.MAX_SAFE_INTEGER)),
       stdout: readFile(flags.get('stdout-file')),
       stderr: readFile(flags.get('stderr-file')),
-      ...(exitCode === undefined ? {} : { exitCode: wholeNumber(0, 255)(exitCode) }),
+      ...(exitCode === undefined ? {} : { exitCode: flagValue('exit-code', exitCode, wholeNumber(0, 255)) }),
       ...(command === undefined ? {} : { command: [command] }),
       ...(error === undefined ? {} : { error }),
     })

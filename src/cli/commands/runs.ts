@@ -1,5 +1,5 @@
 import { parseId } from '../../config/job-id.ts'
-import { wholeNumber } from '../../config/option-value.ts'
+import { wholeNumber, flagValue } from '../../config/option-value.ts'
 import { toLocalIso } from '../../platform/clock.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import { formatSize } from '../../platform/size.ts'
@@ -28,7 +28,7 @@ export const runsCommand: Command = {
     const all = readRuns(home, job)
     const known = [...readSummary(home).keys(), ...listRunning(home).map(({ manifest }) => manifest.job)]
     if (all.length === 0 && !known.includes(job)) throw unknownJob(job, known)
-    const count = wholeNumber(1, 1_000_000)(flags.get('lines') ?? '30')
+    const count = flagValue('lines', flags.get('lines') ?? '30', wholeNumber(1, 1_000_000))
     const runs = all.filter((run) => !failedOnly || run.status === 'error').slice(-count)
     if (flags.get('json') === 'true') printJson(runs)
     else if (runs.length === 0) print(failedOnly ? `no run of ${job} has failed` : `no run of ${job} has ended yet`)

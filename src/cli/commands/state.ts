@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { parseId } from '../../config/job-id.ts'
-import { wholeNumber } from '../../config/option-value.ts'
+import { wholeNumber, flagValue } from '../../config/option-value.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
 import { loadDailyState } from '../../state/daily-state.ts'
 import { createValidator } from '../../state/schema.ts'
@@ -182,7 +182,7 @@ function dailyOptions({ flags }: CommandInput): { timeZone?: string; keepDays?: 
   const [timeZone, keepDays] = [flags.get('tz'), flags.get('keep-days')]
   return {
     ...(timeZone === undefined ? {} : { timeZone }),
-    ...(keepDays === undefined ? {} : { keepDays: wholeNumber(0, 100_000)(keepDays) }),
+    ...(keepDays === undefined ? {} : { keepDays: flagValue('keep-days', keepDays, wholeNumber(0, 100_000)) }),
   }
 }
 
