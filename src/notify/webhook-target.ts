@@ -20,7 +20,7 @@ export async function sendToWebhook(target: WebhookTarget, message: Message, tim
   } catch (error) {
     const timedOut = error instanceof Error && error.name === 'AbortError'
     const problem = timedOut ? `no answer within ${timeoutMs / 1000}s` : noConnection(error)
-    return { kind: 'failed', error: problem, isUnreachable: true }
+    return { kind: 'failed', error: problem, isStuck: true }
   }
   const { status } = answer
   const text = answer.beginning.toString('utf8')

@@ -291,3 +291,23 @@ test('an alert of a target ends when the target is gone from the settings, or ta
   await rig.run(['notify', 'test', 'tested'])
   expect(kinds()).toEqual(['consecutive_failures '])
 })
+
+test('targets that hang are tried once in a pass, and not for each job', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  server.mood = 'hang'
+  for (const name of ['openclaw', 'sendmail', 'page']) rig.write(`bin/${name}`, '#!/bin/sh\nsleep 60\n')
+  const targets = {
+    chat: { type: 'openclaw', channel: 'telegram', to: '-1001' },
+    hook: { type: 'webhook', url: server.url },
+    pager: { type: 'command', command: ['page'] },
+    root: { type: 'mail', to: 'root' },
+  }
+  configure(rig, targets, { timeout: '300ms' })
+  for (let job = 0; job < 4; job++)
+    for (let run = 0; run < 3; run++)
+      appendEvent(rig.home, runFinished(`job-${job}`, run, { startedMs: Date.now() - 5000 + run, failed: true }))
+  await rig.runWith({ PATH: `${rig.path('bin')}:${process.env['PATH'] ?? ''}` }, ['check', '--quiet'])
+  const tried = rig.events().flatMap((event) => (event.type === 'notification.attempt' ? event.target : []))
+  expect(tried.sort()).toEqual(Object.keys(targets))
+})
