@@ -52,10 +52,11 @@ export async function sendPing(request: PingRequest): Promise<PingAnswer> {
   const deadline = monotonicMs() + budgetMs
   let last: PingAnswer = notDelivered(request.url, 'did not answer in time')
   for (let tries = 1; !signal.aborted; tries++) {
-    const { answer, retryAfterMs } = await tryOnce(request)
+    const tried = await tryOnce(request)
     // That we broke it off says less than what the server said before.
-    if (signal.aborted && !answer.delivered) break
-    last = answer
+    if (tried === null) break
+    last = tried.answer
+    const { retryAfterMs } = tried
     if (retryAfterMs === null) break
     const waitMs = Math.max(retryAfterMs, Math.min(retryDelayMs(tries, FIRST_WAIT_MS, random), MAX_WAIT_MS))
     if (monotonicMs() + waitMs >= deadline) break
@@ -64,7 +65,8 @@ export async function sendPing(request: PingRequest): Promise<PingAnswer> {
   return last
 }
 
-async function tryOnce({ url, body, signal }: PingRequest): Promise<Tried> {
+/** @returns null when the signal broke it off before there was an answer */
+async function tryOnce({ url, body, signal }: PingRequest): Promise<Tried | null> {
   const tooLate = AbortSignal.timeout(TRY_MS)
   try {
     return judge(
@@ -78,12 +80,13 @@ async function tryOnce({ url, body, signal }: PingRequest): Promise<Tried> {
       }),
     )
   } catch (error) {
+    if (signal.aborted) return null
     if (tooLate.aborted) return { answer: notDelivered(url, 'did not answer in time'), retryAfterMs: 0 }
     return { answer: notDelivered(url, `cannot be reached (${errnoOf(error) ?? 'unknown error'})`), retryAfterMs: 0 }
   }
 }
 
-function judge(url: URL, { status, headers, beginning }: PostAnswer): Tried {
+function judge(url: URL, { status, headers, beginning, retryAfterMs }: PostAnswer): Tried {
   if (status >= 200 && status < 300) {
     // healthchecks.io says so with status 200.
     const refused = /^OK \(([a-z ]+)\)/.exec(beginning.toString('latin1'))?.[1]
@@ -100,15 +103,8 @@ function judge(url: URL, { status, headers, beginning }: PostAnswer): Tried {
       url,
       `answered ${status}${status >= 300 && status < 400 ? ', and redirects are not followed' : ''}`,
     ),
-    retryAfterMs: mayPass ? parseRetryAfter(headers['retry-after'], Date.now()) : null,
+    retryAfterMs: mayPass ? retryAfterMs : null,
   }
-}
-
-/** What a server asks for in seconds or as a date; 0 when it asks for nothing. */
-export function parseRetryAfter(header: string | undefined, nowMs: number): number {
-  if (header === undefined) return 0
-  const delayMs = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs
-  return Number.isFinite(delayMs) ? Math.max(delayMs, 0) : 0
 }
 
 function notDelivered({ host }: URL, what: string): PingAnswer {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { endPath } from '../../src/job/ping.ts'
-import { parseRetryAfter, pingUrl, sendPing } from '../../src/job/ping-request.ts'
+import { pingUrl, sendPing } from '../../src/job/ping-request.ts'
+import { parseRetryAfter } from '../../src/platform/http-post.ts'
 import { HealthchecksServer } from '../support/healthchecks-server.ts'
 
 const RID = '01a20d73-6ac3-7204-af71-73fe7f605920'
@@ -72,6 +73,17 @@ test.each([
   server.disturb(fault)
   const answer = await sendPing(request(server.urlOf(server.addCheck())))
   expect(answer).toEqual({ delivered: false, problem: `${new URL(server.origin).host} ${problem}` })
+  expect(server.requests).toHaveLength(1)
+})
+
+test.each([
+  [200, { delivered: true, bodyLimit: null }],
+  [404, { delivered: false, problem: expect.stringContaining('answered 404') as string }],
+] as const)('an answer of %i counts though it has no end', async (status, expected) => {
+  await using server = await HealthchecksServer.start()
+  server.disturb({ status, unfinished: true })
+  const signal = AbortSignal.timeout(300)
+  expect(await sendPing(request(server.urlOf(server.addCheck()), { signal }))).toEqual(expected)
   expect(server.requests).toHaveLength(1)
 })
 
