@@ -19,6 +19,8 @@ export interface PingRequest {
   readonly budgetMs: number
   /** Gives up at once when it fires. */
   readonly signal: AbortSignal
+  /** Begins nothing more when it fires, no later than `signal`; what the server may have already is waited for. */
+  readonly noMore: AbortSignal
   readonly random: () => number
 }
 
@@ -46,12 +48,12 @@ export function pingUrl(base: URL, path: string, runId: string): URL {
   return url
 }
 
-/** Tries until the server has answered for good, the budget is spent, or the signal fires. Never throws. */
+/** Tries until the server has answered for good, the budget is spent, or a signal fires. Never throws. */
 export async function sendPing(request: PingRequest): Promise<PingAnswer> {
-  const { budgetMs, signal, random } = request
+  const { budgetMs, noMore, random } = request
   const deadline = monotonicMs() + budgetMs
   let last: PingAnswer = notDelivered(request.url, 'did not answer in time')
-  for (let tries = 1; !signal.aborted; tries++) {
+  for (let tries = 1; !noMore.aborted; tries++) {
     const tried = await tryOnce(request)
     // That we broke it off says less than what the server said before.
     if (tried === null) break
@@ -60,29 +62,34 @@ export async function sendPing(request: PingRequest): Promise<PingAnswer> {
     if (retryAfterMs === null) break
     const waitMs = Math.max(retryAfterMs, Math.min(retryDelayMs(tries, FIRST_WAIT_MS, random), MAX_WAIT_MS))
     if (monotonicMs() + waitMs >= deadline) break
-    await pause(waitMs, signal)
+    await pause(waitMs, noMore)
   }
   return last
 }
 
-/** @returns null when the signal broke it off before there was an answer */
-async function tryOnce({ url, body, signal }: PingRequest): Promise<Tried | null> {
+/** @returns null when a signal broke it off before there was an answer */
+async function tryOnce({ url, body, signal, noMore }: PingRequest): Promise<Tried | null> {
   const tooLate = AbortSignal.timeout(TRY_MS)
+  const unsent = new AbortController()
+  const callOff = (): void => unsent.abort()
+  const keep = (): void => noMore.removeEventListener('abort', callOff)
+  noMore.addEventListener('abort', callOff)
   try {
-    return judge(
+    const answer = await httpPost({
       url,
-      await httpPost({
-        url,
-        headers: HEADERS,
-        body,
-        signal: AbortSignal.any([signal, tooLate]),
-        maxBytes: ANSWER_BYTES,
-      }),
-    )
+      headers: HEADERS,
+      body,
+      signal: AbortSignal.any([signal, tooLate, unsent.signal]),
+      maxBytes: ANSWER_BYTES,
+      onSent: keep,
+    })
+    return judge(url, answer)
   } catch (error) {
-    if (signal.aborted) return null
+    if (signal.aborted || unsent.signal.aborted) return null
     if (tooLate.aborted) return { answer: notDelivered(url, 'did not answer in time'), retryAfterMs: 0 }
     return { answer: notDelivered(url, `cannot be reached (${errnoOf(error) ?? 'unknown error'})`), retryAfterMs: 0 }
+  } finally {
+    keep()
   }
 }
 

@@ -16,6 +16,8 @@ export interface PostRequest {
   readonly signal: AbortSignal
   /** Of the answer more than this is not looked at. */
   readonly maxBytes: number
+  /** Called when all of it has gone out: from then on the server may act on it, whatever we do. */
+  readonly onSent?: () => void
 }
 
 export interface PostAnswer {
@@ -35,7 +37,7 @@ export interface PostAnswer {
  *
  * Once the head of an answer is there, the server has decided: whatever becomes of the rest, that is the answer.
  */
-export function httpPost({ url, headers, body, signal, maxBytes }: PostRequest): Promise<PostAnswer> {
+export function httpPost({ url, headers, body, signal, maxBytes, onSent }: PostRequest): Promise<PostAnswer> {
   const { request } = url.protocol === 'https:' ? https : http
   const lookup = cancellableLookup(new Resolver({ timeout: NAME_SERVER_MS, tries: 2 }), signal)
   const all = { 'user-agent': `cronwrap/${CRONWRAP_VERSION}`, ...headers }
@@ -48,6 +50,7 @@ export function httpPost({ url, headers, body, signal, maxBytes }: PostRequest):
       hasHead = true
       void readAnswer(response, maxBytes).then(resolve)
     })
+    if (onSent !== undefined) outgoing.on('finish', onSent)
     outgoing.on('error', giveUp)
     // An answer that nobody handles, 101 say, ends without an error.
     outgoing.on('close', () => giveUp(new Error('the connection was closed')))

@@ -58,9 +58,15 @@ export interface SeenRequest {
   brokenOff: boolean
 }
 
-/** What becomes of a request: an answer with that status, which may have no end, none at all, or a connection that is cut. */
+/**
+ * What becomes of a request: an answer with that status, which may have no end, the usual after a while, none at all, or
+ * a connection that is cut.
+ */
 export type Fault =
-  { readonly status: number; readonly headers?: http.OutgoingHttpHeaders; readonly unfinished?: true } | 'hang' | 'drop'
+  | { readonly status: number; readonly headers?: http.OutgoingHttpHeaders; readonly unfinished?: true }
+  | { readonly delayMs: number }
+  | 'hang'
+  | 'drop'
 
 /**
  * A stand-in of the pinging part of healthchecks. As its documentation (https://healthchecks.io/docs/http_api/)
@@ -159,6 +165,7 @@ export class HealthchecksServer implements AsyncDisposable {
     const { fault } = disturbance
     if (fault === 'drop') return void request.socket.destroy()
     if (fault === 'hang') return
+    if ('delayMs' in fault) return void setTimeout(() => this.#answer(seen, response), fault.delayMs)
     response.writeHead(fault.status, fault.headers).write('a page of the server')
     if (fault.unfinished !== true) response.end()
   }
