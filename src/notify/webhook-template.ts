@@ -15,11 +15,14 @@ export interface WebhookRequest {
   readonly body: string
 }
 
+/** Where a webhook goes, and in which form. */
 export interface WebhookTarget {
   readonly url: string
   readonly template: WebhookTemplate
   readonly headers: Readonly<Record<string, string>>
+  /** What the request is signed with. */
   readonly secret: string | null
+  /** The chat of a Telegram bot. */
   readonly chatId: string | null
 }
 

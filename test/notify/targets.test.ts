@@ -181,6 +181,27 @@ test('who is told: of a job, by default, nobody; what cannot be used is said', a
   expect(await rig.run(['--', 'true'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
 })
 
+test.each([
+  [
+    { template: 'slack', secret: 'x' },
+    'a webhook with the template slack has no "secret"; it has url, url_file, template, headers',
+  ],
+  [{ template: 'ntfy', secret_file: '/nowhere' }, 'a webhook with the template ntfy has no "secret_file"'],
+  [{ template: 'telegram', chat_id: 1, secret: 'x' }, 'a webhook with the template telegram has no "secret"'],
+  [{ chat_id: 1 }, 'a webhook with the template json has no "chat_id"'],
+  [{ url_file: '/nowhere' }, 'it has both "url" and "url_file"; leave one of them out'],
+  [{ secret: 'x', secret_file: '/nowhere' }, 'it has both "secret" and "secret_file"; leave one of them out'],
+  [{ secret: 'x' }, null],
+  [{ template: 'feishu', secret: 'x' }, null],
+  [{ template: 'dingtalk', secret: 'x' }, null],
+  [{ template: 'telegram', chat_id: 1 }, null],
+])('no setting of a webhook is ignored: %o', async (settings, problem) => {
+  await using rig = createRig()
+  configure(rig, { hook: { type: 'webhook', url: 'https://example.org/x', ...settings } })
+  const { problems } = readNotifyConfig(rig.home.config)
+  expect(problems).toEqual(problem === null ? [] : [expect.stringContaining(problem)])
+})
+
 test('a command counts by its exit code, whatever it leaves behind; at its time limit all of it is killed', async () => {
   await using rig = createRig()
   const leaves = ['sh', '-c', 'sleep 61 & exit 0']
