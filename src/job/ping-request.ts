@@ -19,6 +19,8 @@ export interface PingRequest {
   readonly budgetMs: number
   /** Gives up at once when it fires. */
   readonly signal: AbortSignal
+  /** Begins nothing more when it fires, no later than `signal`; what the server may have already is waited for. */
+  readonly noMore: AbortSignal
   readonly random: () => number
 }
 
@@ -46,44 +48,52 @@ export function pingUrl(base: URL, path: string, runId: string): URL {
   return url
 }
 
-/** Tries until the server has answered for good, the budget is spent, or the signal fires. Never throws. */
+/** Tries until the server has answered for good, the budget is spent, or a signal fires. Never throws. */
 export async function sendPing(request: PingRequest): Promise<PingAnswer> {
-  const { budgetMs, signal, random } = request
+  const { budgetMs, noMore, random } = request
   const deadline = monotonicMs() + budgetMs
   let last: PingAnswer = notDelivered(request.url, 'did not answer in time')
-  for (let tries = 1; !signal.aborted; tries++) {
-    const { answer, retryAfterMs } = await tryOnce(request)
+  for (let tries = 1; !noMore.aborted; tries++) {
+    const tried = await tryOnce(request)
     // That we broke it off says less than what the server said before.
-    if (signal.aborted && !answer.delivered) break
-    last = answer
+    if (tried === null) break
+    last = tried.answer
+    const { retryAfterMs } = tried
     if (retryAfterMs === null) break
     const waitMs = Math.max(retryAfterMs, Math.min(retryDelayMs(tries, FIRST_WAIT_MS, random), MAX_WAIT_MS))
     if (monotonicMs() + waitMs >= deadline) break
-    await pause(waitMs, signal)
+    await pause(waitMs, noMore)
   }
   return last
 }
 
-async function tryOnce({ url, body, signal }: PingRequest): Promise<Tried> {
+/** @returns null when a signal broke it off before there was an answer */
+async function tryOnce({ url, body, signal, noMore }: PingRequest): Promise<Tried | null> {
   const tooLate = AbortSignal.timeout(TRY_MS)
+  const unsent = new AbortController()
+  const callOff = (): void => unsent.abort()
+  const keep = (): void => noMore.removeEventListener('abort', callOff)
+  noMore.addEventListener('abort', callOff)
   try {
-    return judge(
+    const answer = await httpPost({
       url,
-      await httpPost({
-        url,
-        headers: HEADERS,
-        body,
-        signal: AbortSignal.any([signal, tooLate]),
-        maxBytes: ANSWER_BYTES,
-      }),
-    )
+      headers: HEADERS,
+      body,
+      signal: AbortSignal.any([signal, tooLate, unsent.signal]),
+      maxBytes: ANSWER_BYTES,
+      onSent: keep,
+    })
+    return judge(url, answer)
   } catch (error) {
+    if (signal.aborted || unsent.signal.aborted) return null
     if (tooLate.aborted) return { answer: notDelivered(url, 'did not answer in time'), retryAfterMs: 0 }
     return { answer: notDelivered(url, `cannot be reached (${errnoOf(error) ?? 'unknown error'})`), retryAfterMs: 0 }
+  } finally {
+    keep()
   }
 }
 
-function judge(url: URL, { status, headers, beginning }: PostAnswer): Tried {
+function judge(url: URL, { status, headers, beginning, retryAfterMs }: PostAnswer): Tried {
   if (status >= 200 && status < 300) {
     // healthchecks.io says so with status 200.
     const refused = /^OK \(([a-z ]+)\)/.exec(beginning.toString('latin1'))?.[1]
@@ -100,15 +110,8 @@ function judge(url: URL, { status, headers, beginning }: PostAnswer): Tried {
       url,
       `answered ${status}${status >= 300 && status < 400 ? ', and redirects are not followed' : ''}`,
     ),
-    retryAfterMs: mayPass ? parseRetryAfter(headers['retry-after'], Date.now()) : null,
+    retryAfterMs: mayPass ? retryAfterMs : null,
   }
-}
-
-/** What a server asks for in seconds or as a date; 0 when it asks for nothing. */
-export function parseRetryAfter(header: string | undefined, nowMs: number): number {
-  if (header === undefined) return 0
-  const delayMs = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs
-  return Number.isFinite(delayMs) ? Math.max(delayMs, 0) : 0
 }
 
 function notDelivered({ host }: URL, what: string): PingAnswer {

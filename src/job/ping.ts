@@ -1,9 +1,9 @@
-import { schedule } from '../platform/clock.ts'
+import { monotonicMs, schedule } from '../platform/clock.ts'
 import type { RunFinished } from '../record/event.ts'
 import { lastBytesOf, lengthOfPieces, loggedStream, printedBytes, type LoggedSpool } from '../record/logged-output.ts'
 import { describeDuration, describeEnd } from '../record/outcome-text.ts'
 import { omissionLine } from '../record/spooled-stream.ts'
-import { pause, pingUrl, sendPing, type PingAnswer } from './ping-request.ts'
+import { pause, pingUrl, sendPing, type PingAnswer, type PingRequest } from './ping-request.ts'
 
 /** What healthchecks.io keeps of a body, from its beginning; a server that keeps less says so. */
 const MAX_BODY_BYTES = 100_000
@@ -13,6 +13,8 @@ const START_AFTER_MS = 50
 const OMISSION_LINE_BYTES = 64
 /** After a signal that asks us to end. */
 const LAST_PING_MS = 200
+/** Of the time for the last ping, what those before it may take when they are on their way: the end must have some too. */
+const SHARE_OF_OTHERS = 0.5
 
 export interface PingTarget {
   /** Of the check, with http or https. */
@@ -27,14 +29,16 @@ export interface PingTarget {
 
 /**
  * The pings of one run: what a monitoring server that speaks the protocol of healthchecks.io
- * (https://healthchecks.io/docs/http_api/) hears of it. The end is what counts: only that it could not be told
- * is a problem, and whatever was not told before is given up for it.
+ * (https://healthchecks.io/docs/http_api/) hears of it, in order. The end is what counts: only that it could not be
+ * told is a problem, and whatever was not told before is given up for it.
  */
 export class Pings {
   readonly #target: PingTarget
   readonly #url: URL
   /** Fires when the run has ended. */
   readonly #over = new AbortController()
+  /** Fires when the end has waited long enough for what was on its way. */
+  readonly #patience = new AbortController()
   #bodyLimit = MAX_BODY_BYTES
   #started = false
   #told: Promise<unknown> = Promise.resolve()
@@ -62,8 +66,6 @@ export class Pings {
 
   /** The run is on record. Returns when what it printed is not needed any more; `settled` tells how it went. */
   end(event: RunFinished, spool: LoggedSpool | null): void {
-    // A start that arrived after the end would leave the check started, and later down.
-    this.#over.abort()
     const printed = { stdout: printedBytes(event, 'stdout'), stderr: printedBytes(event, 'stderr') }
     const body = compose(headlineOf(event), { spool, attempt: event.attempts, printed }, this.#bodyLimit)
     this.#last = this.#tellLast('the end', endPath(event), body)
@@ -82,28 +84,38 @@ export class Pings {
 
   /** One after another, so that the server hears of them in order; a body is made when its turn comes. */
   #tell(path: string, makeBody: () => Buffer, afterMs = 0): void {
-    const { signal } = this.#over
+    const [noMore, signal] = [this.#over.signal, this.#patience.signal]
     this.#told = this.#told.then(async () => {
-      await pause(afterMs, signal)
-      if (signal.aborted) return
-      const answer = await this.#send(path, makeBody(), signal, Infinity)
+      await pause(afterMs, noMore)
+      if (noMore.aborted) return
+      const answer = await this.#send(path, { body: makeBody(), signal, noMore, budgetMs: Infinity })
       if (answer.delivered) this.#bodyLimit = Math.min(answer.bodyLimit ?? MAX_BODY_BYTES, MAX_BODY_BYTES)
     })
   }
 
   async #tellLast(what: string, path: string, body: Buffer): Promise<string | null> {
     const { timeoutMs, interrupted } = this.#target
+    const deadline = monotonicMs() + timeoutMs
     const time = new AbortController()
-    const cancels = [schedule(() => time.abort(), timeoutMs)]
-    void interrupted.then(() => cancels.push(schedule(() => time.abort(), LAST_PING_MS)))
-    const answer = await this.#send(path, body, time.signal, timeoutMs)
+    const cancels: Array<() => void> = []
+    const allow = (leftMs: number): void => {
+      cancels.push(schedule(() => this.#patience.abort(), leftMs * SHARE_OF_OTHERS))
+      cancels.push(schedule(() => time.abort(), leftMs))
+    }
+    allow(timeoutMs)
+    void interrupted.then(() => allow(LAST_PING_MS))
+    this.#over.abort()
+    // A start that the server reads after the end would leave the check started, and later down.
+    await this.#told
+    const { signal } = time
+    const answer = await this.#send(path, { body, signal, noMore: signal, budgetMs: deadline - monotonicMs() })
     for (const cancel of cancels) cancel()
     return answer.delivered ? null : `${what} could not be pinged: ${answer.problem}`
   }
 
-  #send(path: string, body: Buffer, signal: AbortSignal, budgetMs: number): Promise<PingAnswer> {
+  #send(path: string, request: Omit<PingRequest, 'url' | 'random'>): Promise<PingAnswer> {
     const { runId, random } = this.#target
-    return sendPing({ url: pingUrl(this.#url, path, runId), body, signal, budgetMs, random })
+    return sendPing({ ...request, url: pingUrl(this.#url, path, runId), random })
   }
 }
 

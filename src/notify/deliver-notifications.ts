@@ -38,28 +38,27 @@ export interface Delivery {
  * Looks again until nothing is left: what others decided meanwhile, and left to whom they saw sending.
  */
 export async function deliverNotifications(delivery: Delivery): Promise<void> {
-  const unreachable = new Set<string>()
+  const stuck = new Set<string>()
   while (!delivery.hurry()) {
     const due = dueTasks(readSummary(delivery.home), delivery.config.targets, delivery.now())
     const queues = groupBy(
-      due.filter(({ target }) => !unreachable.has(target.name)),
+      due.filter(({ target }) => !stuck.has(target.name)),
       ({ target }) => target.name,
     )
     if (queues.size === 0) return
-    const results = await Promise.allSettled([...queues.values()].map((queue) => sendAll(delivery, queue, unreachable)))
+    const results = await Promise.allSettled([...queues.values()].map((queue) => sendAll(delivery, queue, stuck)))
     const failed = results.find((result) => result.status === 'rejected')
     // The journal cannot be written: nothing may be sent that could not be remembered.
     if (failed !== undefined) throw failed.reason
   }
 }
 
-async function sendAll(delivery: Delivery, queue: readonly Task[], unreachable: Set<string>): Promise<void> {
+async function sendAll(delivery: Delivery, queue: readonly Task[], stuck: Set<string>): Promise<void> {
   for (const task of queue) {
     if (delivery.hurry()) return
     const sent = await handle(delivery, task)
-    if (sent?.kind !== 'failed' || sent.isUnreachable !== true) continue
-    // The others would only wait for the same.
-    unreachable.add(task.target.name)
+    if (sent?.isStuck !== true) continue
+    stuck.add(task.target.name)
     return
   }
 }

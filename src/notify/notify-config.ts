@@ -4,7 +4,7 @@ import { httpUrl } from '../config/option-value.ts'
 import { messageOf } from '../errors.ts'
 import { parseDuration } from '../platform/duration.ts'
 import { isListOf, isObject, isText } from '../platform/field.ts'
-import { isTemplate, TEMPLATES, type WebhookTemplate } from './webhook-template.ts'
+import { isTemplate, TEMPLATES, type WebhookTarget, type WebhookTemplate } from './webhook-template.ts'
 
 /** Where notifications go. */
 export type Target = { readonly name: string } & (
@@ -13,16 +13,7 @@ export type Target = { readonly name: string } & (
       /** Program and arguments; no shell is involved. */
       readonly command: readonly string[]
     }
-  | {
-      readonly type: 'webhook'
-      readonly url: string
-      readonly template: WebhookTemplate
-      readonly headers: Readonly<Record<string, string>>
-      /** What the request is signed with. */
-      readonly secret: string | null
-      /** The chat of a Telegram bot. */
-      readonly chatId: string | null
-    }
+  | ({ readonly type: 'webhook' } & WebhookTarget)
   | {
       readonly type: 'openclaw'
       readonly channel: string
@@ -149,22 +140,33 @@ function readTargets(value: unknown, path: string, problems: string[]): Readonly
 
 const TARGET_KEYS: Record<Target['type'], readonly string[]> = {
   command: ['command'],
-  webhook: ['url', 'url_file', 'template', 'headers', 'secret', 'secret_file', 'chat_id'],
+  webhook: ['url', 'url_file', 'template', 'headers'],
   openclaw: ['channel', 'to', 'account'],
   mail: ['to', 'from'],
+}
+
+const SIGNED = ['secret', 'secret_file']
+/** What else a webhook has, by its template. */
+const TEMPLATE_KEYS: Record<WebhookTemplate, readonly string[]> = {
+  json: SIGNED,
+  slack: [],
+  discord: [],
+  feishu: SIGNED,
+  dingtalk: SIGNED,
+  wecom: [],
+  ntfy: [],
+  telegram: ['chat_id'],
 }
 
 function readTarget(name: string, raw: unknown): Target {
   if (!isObject(raw)) throw new Error('it is not an object')
   const type = Object.keys(TARGET_KEYS).find((each): each is Target['type'] => each === raw['type'])
   if (type === undefined) throw new Error(`its type is none of ${Object.keys(TARGET_KEYS).join(', ')}`)
-  const unknown = Object.keys(raw).find((key) => key !== 'type' && !TARGET_KEYS[type].includes(key))
-  if (unknown !== undefined) throw new Error(`a ${type} has no "${unknown}"; it has ${TARGET_KEYS[type].join(', ')}`)
+  if (type === 'webhook') return { name, type, ...readWebhook(raw) }
+  refuseUnknown(raw, `a ${type}`, TARGET_KEYS[type])
   switch (type) {
     case 'command':
       return { name, type, command: program(raw) }
-    case 'webhook':
-      return readWebhook(name, raw)
     case 'openclaw':
       return {
         name,
@@ -178,12 +180,19 @@ function readTarget(name: string, raw: unknown): Target {
   }
 }
 
+function refuseUnknown(raw: Record<string, unknown>, what: string, keys: readonly string[]): void {
+  const unknown = Object.keys(raw).find((key) => key !== 'type' && !keys.includes(key))
+  if (unknown !== undefined) throw new Error(`${what} has no "${unknown}"; it has ${keys.join(', ')}`)
+}
+
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-function readWebhook(name: string, raw: Record<string, unknown>): Target {
+function readWebhook(raw: Record<string, unknown>): WebhookTarget {
   const template = optional(raw, 'template') ?? 'json'
   if (!isTemplate(template)) throw new Error(`there is no template "${template}"; there are ${TEMPLATES.join(', ')}`)
+  const keys = [...TARGET_KEYS.webhook, ...TEMPLATE_KEYS[template]]
+  refuseUnknown(raw, `a webhook with the template ${template}`, keys)
   const headers = raw['headers'] ?? {}
   if (!isObject(headers) || !Object.values(headers).every(isText)) throw new Error('headers is not an object of texts')
   const unfit = Object.entries(headers).find(
@@ -194,8 +203,6 @@ function readWebhook(name: string, raw: Record<string, unknown>): Target {
   const chatId = optional(raw, 'chat_id')
   if (template === 'telegram' && chatId === null) throw new Error('telegram needs a chat_id')
   return {
-    name,
-    type: 'webhook',
     url: httpUrl(fromFile(raw, 'url') ?? required(raw, 'url')),
     template,
     headers: headers as Record<string, string>,
@@ -208,6 +215,7 @@ function readWebhook(name: string, raw: Record<string, unknown>): Target {
 function fromFile(raw: Record<string, unknown>, key: string): string | null {
   const path = optional(raw, `${key}_file`)
   if (path === null) return null
+  if (optional(raw, key) !== null) throw new Error(`it has both "${key}" and "${key}_file"; leave one of them out`)
   try {
     return fs.readFileSync(path, 'utf8').trim()
   } catch (error) {

@@ -1,13 +1,15 @@
 /** How an attempt to tell somebody ended. */
-export type Sent =
-  /** `answer`: what came back, for whoever tests a target. */
-  | { readonly kind: 'sent'; readonly answer: string }
-  /** Another attempt may succeed. `isUnreachable`: nobody took any message. */
+export type Sent = {
+  /** Nobody was there, or all the time was used up: another message would only wait for the same. */
+  readonly isStuck?: boolean
+} & (
   | {
-      readonly kind: 'failed'
-      readonly error: string
-      readonly retryAfterMs?: number
-      readonly isUnreachable?: boolean
+      readonly kind: 'sent'
+      /** What came back, for whoever tests a target. */
+      readonly answer: string
     }
+  /** Another attempt may succeed. */
+  | { readonly kind: 'failed'; readonly error: string; readonly retryAfterMs?: number }
   /** It will never be taken. */
   | { readonly kind: 'rejected'; readonly error: string }
+)

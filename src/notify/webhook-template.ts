@@ -15,11 +15,14 @@ export interface WebhookRequest {
   readonly body: string
 }
 
+/** Where a webhook goes, and in which form. */
 export interface WebhookTarget {
   readonly url: string
   readonly template: WebhookTemplate
   readonly headers: Readonly<Record<string, string>>
+  /** What the request is signed with. */
   readonly secret: string | null
+  /** The chat of a Telegram bot. */
   readonly chatId: string | null
 }
 
@@ -106,14 +109,17 @@ function withDingtalkSignature(url: string, secret: string | null, now: Date): s
   return signed.href
 }
 
-/** Services that answer 200 to what they refuse say so in the body. */
-export function refusalIn(template: WebhookTemplate, body: string): string | null {
+/**
+ * Services that answer 200 to what they refuse say so in the body. Of one that `isCut` before it says anything the
+ * status holds: the message would arrive again with each further attempt.
+ */
+export function refusalIn(template: WebhookTemplate, body: string, { isCut = false } = {}): string | null {
   if (!['feishu', 'dingtalk', 'wecom', 'telegram'].includes(template)) return null
   let answer: Record<string, unknown>
   try {
     answer = JSON.parse(body) as Record<string, unknown>
   } catch {
-    return 'the answer is no JSON'
+    return isCut ? null : 'the answer is no JSON'
   }
   const code =
     answer['errcode'] ??

@@ -1,27 +1,46 @@
-import { CronwrapError, errnoOf, messageOf } from '../errors.ts'
+import { CronwrapError } from '../errors.ts'
+import { runProgram, type ProgramRun } from '../platform/run-program.ts'
 
 /** Each call starts a program of its own, which takes about a second, more under load. */
 const TIMEOUT_MS = 60_000
+/** Lists of jobs are far smaller. */
+const MAX_CHARACTERS = 64 * 1024 * 1024
 
 export type Answer =
   | { readonly kind: 'answer'; readonly value: unknown }
   /** There is no `openclaw` on the PATH. */
   | { readonly kind: 'absent' }
-  /** `ran`: it ended well and still gave no answer. */
-  | { readonly kind: 'failed'; readonly message: string; readonly ran: boolean }
+  /** `ran`: it ended well and still gave no answer. `timedOut`: it was killed at its time limit. */
+  | { readonly kind: 'failed'; readonly message: string; readonly ran: boolean; readonly timedOut?: boolean }
 
 /** Asks the OpenClaw command line, whose answers are JSON. Its database is not touched: its tables change from version to version. */
 export async function askOpenclaw(words: readonly string[], timeoutMs: number = TIMEOUT_MS): Promise<Answer> {
-  const { execa } = await import('execa')
-  const result = await execa('openclaw', words, { reject: false, stdin: 'ignore', timeout: timeoutMs })
-  if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(errnoOf(result.cause) ?? '')) return { kind: 'absent' }
-  const value = parseJson(result.stdout)
-  const refusal = refusalIn(value)
-  if (refusal !== null) return { kind: 'failed', message: refusal, ran: false }
-  if (result.failed && value === undefined)
-    return { kind: 'failed', message: lastLine(result.stderr) ?? result.shortMessage ?? messageOf(result), ran: false }
-  if (value === undefined) return { kind: 'failed', message: `openclaw ${words.join(' ')} printed no JSON`, ran: true }
-  return { kind: 'answer', value }
+  const command = ['openclaw', ...words]
+  const run = await runProgram({ command, input: '', env: {}, timeoutMs, maxCharacters: MAX_CHARACTERS })
+  const { end } = run
+  // The words after these two may be a whole message.
+  const asked = command.slice(0, 3).join(' ')
+  switch (end.kind) {
+    case 'exited':
+      return readAnswer(asked, run, end.code === 0 ? null : (end.signal ?? `exit ${end.code ?? '?'}`))
+    case 'late':
+      return failed(`${asked} did not end within ${timeoutMs / 1000}s`, { timedOut: true })
+    case 'not-started':
+      if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(end.errno ?? '')) return { kind: 'absent' }
+      return failed(`openclaw cannot be run: ${end.errno ?? 'it did not start'}`)
+  }
+}
+
+/** @param failure how it ended when that was not well: then it may print JSON too, which may say why, and is no answer */
+function readAnswer(asked: string, { stdout, stderr }: ProgramRun, failure: string | null): Answer {
+  const value = parseJson(stdout)
+  if (failure !== null) return failed(errorIn(value) ?? lastLine(stderr) ?? `${asked}: ${failure}`)
+  if (field(value, 'ok') === false) return failed(errorIn(value) ?? 'openclaw refused')
+  return value === undefined ? failed(`${asked} printed no JSON`, { ran: true }) : { kind: 'answer', value }
+}
+
+function failed(message: string, { ran = false, timedOut = false } = {}): Answer {
+  return { kind: 'failed', message, ran, timedOut }
 }
 
 /** Notices may stand before the JSON, some of them in brackets. */
@@ -37,11 +56,8 @@ function parseJson(text: string): unknown {
 }
 
 /** `{"ok":false,"error":{"message":…}}`, as it answers when the gateway cannot be reached. */
-function refusalIn(value: unknown): string | null {
-  const error = field(value, 'ok') === false ? field(value, 'error') : undefined
-  if (error === undefined) return null
-  const message = typeof error === 'string' ? error : field(error, 'message')
-  return typeof message === 'string' ? message : 'openclaw refused'
+function errorIn(value: unknown): string | null {
+  return textField(value, 'error') ?? textField(value, 'error', 'message')
 }
 
 function lastLine(text: string): string | null {

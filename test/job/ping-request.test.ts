@@ -1,14 +1,18 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { endPath } from '../../src/job/ping.ts'
-import { parseRetryAfter, pingUrl, sendPing } from '../../src/job/ping-request.ts'
+import { pingUrl, sendPing } from '../../src/job/ping-request.ts'
+import { parseRetryAfter } from '../../src/platform/http-post.ts'
 import { HealthchecksServer } from '../support/healthchecks-server.ts'
+import { until } from '../support/rig.ts'
 
 const RID = '01a20d73-6ac3-7204-af71-73fe7f605920'
 const calm = (): number => 0.5
 
 function request(url: string, options: { budgetMs?: number; signal?: AbortSignal } = {}) {
   const { budgetMs = 10_000, signal = new AbortController().signal } = options
-  return { url: new URL(url), body: Buffer.from('whole'), budgetMs, signal, random: calm }
+  return { url: new URL(url), body: Buffer.from('whole'), budgetMs, signal, noMore: signal, random: calm }
 }
 
 test.each([
@@ -75,6 +79,17 @@ test.each([
   expect(server.requests).toHaveLength(1)
 })
 
+test.each([
+  [200, { delivered: true, bodyLimit: null }],
+  [404, { delivered: false, problem: expect.stringContaining('answered 404') as string }],
+] as const)('an answer of %i counts though it has no end', async (status, expected) => {
+  await using server = await HealthchecksServer.start()
+  server.disturb({ status, unfinished: true })
+  const signal = AbortSignal.timeout(300)
+  expect(await sendPing(request(server.urlOf(server.addCheck()), { signal }))).toEqual(expected)
+  expect(server.requests).toHaveLength(1)
+})
+
 test('healthchecks.io says "not found" with status 200', async () => {
   await using server = await HealthchecksServer.start({ hosted: true })
   const answer = await sendPing(request(`${server.origin}/${RID}`))
@@ -89,6 +104,29 @@ test('what the server said before outlives an end of ours, in the midst of a wai
   while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   setTimeout(() => controller.abort(), 50)
   expect(await sending).toMatchObject({ delivered: false, problem: expect.stringContaining('answered 500') as string })
+})
+
+test('when no more is to begin, what the server has read is waited for, and what has not gone out is called off', async () => {
+  await using server = await HealthchecksServer.start()
+  const never = new AbortController().signal
+  const noMore = new AbortController()
+  server.disturb({ delayMs: 200 })
+  const read = sendPing({ ...request(server.urlOf(server.addCheck()), { signal: never }), noMore: noMore.signal })
+  await until('it is read', () => server.requests.length === 1)
+  // Takes the connection, and says nothing of the TLS that is asked for.
+  const silent = createServer()
+  await once(silent.listen(0, '127.0.0.1'), 'listening')
+  const { port } = silent.address() as AddressInfo
+  const unsent = sendPing({ ...request(`https://127.0.0.1:${port}`, { signal: never }), noMore: noMore.signal })
+  const [socket] = (await once(silent, 'connection')) as [Socket]
+  await once(socket, 'readable')
+  noMore.abort()
+  const startedAt = performance.now()
+  expect(await unsent).toMatchObject({ delivered: false })
+  expect(performance.now() - startedAt).toBeLessThan(150)
+  expect(await read).toMatchObject({ delivered: true })
+  socket.destroy()
+  silent.close()
 })
 
 test('user and password of the URL become a header; neither they nor the path are in a problem', async () => {

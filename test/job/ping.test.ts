@@ -158,21 +158,36 @@ test('a server that comes back while the job runs hears of the start', async () 
   expect(kinds(check)).toEqual(['start', 'success'])
 })
 
-test('a start that is still on its way when the run has ended is given up for the end', async () => {
+test('a start that the server has read is waited for: after the end it would leave the check started', async () => {
+  await using rig = createRig()
+  await using server = await HealthchecksServer.start()
+  const check = server.addCheck()
+  server.disturb({ delayMs: 400 }, 1, /start/)
+  const running = rig.start(['--ping', server.urlOf(check), ...shell(WAIT)])
+  await until('the start is read', () => server.events().includes('start'))
+  go(rig)
+  expect((await running).exitCode).toBe(0)
+  expect(kinds(check)).toEqual(['start', 'success'])
+  expect(check.status).toBe('up')
+})
+
+test('a start that is not answered is given up for the end, and both have the time of one', async () => {
   await using rig = createRig()
   await using server = await HealthchecksServer.start()
   const check = server.addCheck()
   server.disturb('hang')
-  const running = rig.start(['--ping', server.urlOf(check), '--ping-timeout', '60s', ...shell(WAIT)])
+  const limitMs = 1_200
+  const running = rig.start(['--ping', server.urlOf(check), '--ping-timeout', `${limitMs}ms`, ...shell(WAIT)])
   await until('the start is asked for', () => server.events().includes('start'))
   go(rig)
+  const startedAt = Date.now()
   await until('the end is asked for', () => server.events().includes('0'))
   // Not because its own time is over, which is five seconds.
   await until('the start is broken off', () => server.requests[0]?.brokenOff, 2_000)
   expect(server.requests[1]?.brokenOff).toBe(false)
-  expect(server.events()).toEqual(['start', '0'])
-  running.kill('SIGTERM')
   expect((await running).exitCode).toBe(0)
+  expect(Date.now() - startedAt).toBeLessThan(limitMs + 1_000)
+  expect(server.events()).toEqual(['start', '0'])
 })
 
 test('a failed attempt is told with its output while the next one is waited for', async () => {

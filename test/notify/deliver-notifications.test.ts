@@ -323,6 +323,51 @@ test('a message that is not taken keeps no other job waiting; a server may not a
   expect(server.accepted).toHaveLength(2)
 })
 
+test('what was taken with an answer that has no end, or breaks, is not sent again', async () => {
+  await using rig = createRig()
+  await using waits = await WebhookServer.start()
+  await using breaks = await WebhookServer.start()
+  await using refuses = await WebhookServer.start()
+  configure(rig, {
+    waits: { type: 'webhook', url: waits.url, template: 'telegram', chat_id: 1 },
+    breaks: { type: 'webhook', url: breaks.url, template: 'wecom' },
+    refuses: { type: 'webhook', url: refuses.url, template: 'feishu' },
+  })
+  Object.assign(waits, { mood: 'unfinished', answer: '{"ok":' })
+  Object.assign(breaks, { mood: 'broken', answer: '' })
+  Object.assign(refuses, { mood: 'unfinished', answer: '{"code":19021,"msg":"sign match fail"}' })
+  for (const job of ['one', 'two'])
+    for (let run = 0; run < 3; run++)
+      appendEvent(rig.home, runFinished(job, run, { startedMs: START_MS, failed: true }))
+  const tell = (minute: number): Promise<unknown> =>
+    notify(rig.home, { now: () => new Date(START_MS + minute * MINUTE_MS), hurry: () => false })
+  await tell(1)
+  // The second message would have taken all of its time too, unless the connection broke.
+  expect([waits, breaks, refuses].map(({ received }) => received.length)).toEqual([1, 2, 1])
+  await tell(60)
+  await tell(120)
+  expect([waits, breaks].map(({ received }) => received.length)).toEqual([2, 2])
+  expect(refuses.received.length).toBeGreaterThan(2)
+})
+
+test('a wait may be asked for as a date', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  configure(rig, { hook: { type: 'webhook', url: server.url } })
+  for (let run = 0; run < 3; run++)
+    appendEvent(rig.home, runFinished('job', run, { startedMs: START_MS, failed: true }))
+  const tell = (minute: number): Promise<unknown> =>
+    notify(rig.home, { now: () => new Date(START_MS + minute * MINUTE_MS), hurry: () => false })
+  server.mood = 'busy'
+  server.retryAfter = new Date(Date.now() + 10 * MINUTE_MS).toUTCString()
+  await tell(1)
+  server.mood = 'ok'
+  await tell(9)
+  expect(server.accepted).toHaveLength(0)
+  await tell(12)
+  expect(server.accepted).toHaveLength(1)
+})
+
 test('an alert of a target ends when the target is gone from the settings, or takes a test', async () => {
   await using rig = createRig()
   await using server = await WebhookServer.start()
@@ -347,4 +392,24 @@ test('an alert of a target ends when the target is gone from the settings, or ta
   expect(kinds()).toEqual(['consecutive_failures ', 'consecutive_failures '])
   await rig.run(['check'])
   expect(kindsAt(server)).toEqual(['test', 'consecutive_failures'])
+})
+
+test('targets that hang are tried once in a pass, and not for each job', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  server.mood = 'hang'
+  for (const name of ['openclaw', 'sendmail', 'page']) rig.write(`bin/${name}`, '#!/bin/sh\nsleep 60\n')
+  const targets = {
+    chat: { type: 'openclaw', channel: 'telegram', to: '-1001' },
+    hook: { type: 'webhook', url: server.url },
+    pager: { type: 'command', command: ['page'] },
+    root: { type: 'mail', to: 'root' },
+  }
+  configure(rig, targets, { timeout: '300ms' })
+  for (let job = 0; job < 4; job++)
+    for (let run = 0; run < 3; run++)
+      appendEvent(rig.home, runFinished(`job-${job}`, run, { startedMs: Date.now() - 5000 + run, failed: true }))
+  await rig.runWith({ PATH: `${rig.path('bin')}:${process.env['PATH'] ?? ''}` }, ['check', '--quiet'])
+  const tried = rig.events().flatMap((event) => (event.type === 'notification.attempt' ? event.target : []))
+  expect(tried.sort()).toEqual(Object.keys(targets))
 })

@@ -189,6 +189,27 @@ test('who is told: of a job, by default, nobody; what cannot be used is said', a
   expect(await rig.run(['--', 'true'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
 })
 
+test.each([
+  [
+    { template: 'slack', secret: 'x' },
+    'a webhook with the template slack has no "secret"; it has url, url_file, template, headers',
+  ],
+  [{ template: 'ntfy', secret_file: '/nowhere' }, 'a webhook with the template ntfy has no "secret_file"'],
+  [{ template: 'telegram', chat_id: 1, secret: 'x' }, 'a webhook with the template telegram has no "secret"'],
+  [{ chat_id: 1 }, 'a webhook with the template json has no "chat_id"'],
+  [{ url_file: '/nowhere' }, 'it has both "url" and "url_file"; leave one of them out'],
+  [{ secret: 'x', secret_file: '/nowhere' }, 'it has both "secret" and "secret_file"; leave one of them out'],
+  [{ secret: 'x' }, null],
+  [{ template: 'feishu', secret: 'x' }, null],
+  [{ template: 'dingtalk', secret: 'x' }, null],
+  [{ template: 'telegram', chat_id: 1 }, null],
+])('no setting of a webhook is ignored: %o', async (settings, problem) => {
+  await using rig = createRig()
+  configure(rig, { hook: { type: 'webhook', url: 'https://example.org/x', ...settings } })
+  const { problems } = readNotifyConfig(rig.home.config)
+  expect(problems).toEqual(problem === null ? [] : [expect.stringContaining(problem)])
+})
+
 test('a command counts by its exit code, whatever it leaves behind; at its time limit all of it is killed', async () => {
   await using rig = createRig()
   const leaves = ['sh', '-c', 'sleep 61 & exit 0']
@@ -213,6 +234,54 @@ test('a command counts by its exit code, whatever it leaves behind; at its time 
     'nothing of it is left',
     () => processesOf(rig.directory).filter((pid) => commandOf(pid).includes('62')).length === 0,
   )
+})
+
+test.each([
+  [`echo '{"error":{"message":"bot was blocked"}}'; exit 1`, 'bot was blocked'],
+  [`echo '{"ok":false,"error":{"message":"no gateway"}}'; echo a notice >&2; exit 1`, 'no gateway'],
+  [`echo '{"messageId":"77"}'; echo the gateway closed >&2; exit 3`, 'the gateway closed'],
+  [`echo '{"messageId":"77"}'; exit 3`, 'openclaw message send: exit 3'],
+  [`echo '{"messageId":"77"}'; kill -9 $$`, 'openclaw message send: SIGKILL'],
+])('what an openclaw that fails prints is no message sent: %s', async (script, problem) => {
+  await using rig = createRig()
+  const env = withPrograms(rig, { openclaw: script })
+  configure(rig, { chat: { type: 'openclaw', channel: 'telegram', to: '-1001' } })
+  expect((await rig.runWith(env, ['notify', 'test'])).stdout).toBe(`chat: failed, ${problem}\n`)
+})
+
+test('a chat and a mail keep to the time limit, whatever their programs start', async () => {
+  await using rig = createRig()
+  // The second sleep leaves the group, and holds the output still.
+  const hangs = 'sleep 64 & setsid sleep 65 & sleep 64'
+  const env = withPrograms(rig, { openclaw: hangs, sendmail: hangs })
+  fs.outputJsonSync(rig.home.config, {
+    defaults: { alert_after: 1 },
+    notify: {
+      timeout: '300ms',
+      targets: { chat: { type: 'openclaw', channel: 'telegram', to: '-1001' }, root: { type: 'mail', to: 'root' } },
+    },
+  })
+  const startedAt = Date.now()
+  expect(await rig.runWith(env, ['--job', 'job', '--', 'sh', '-c', 'exit 4'])).toMatchObject({ code: 4, stderr: '' })
+  expect(Date.now() - startedAt).toBeLessThan(4_000)
+  await until(
+    'nothing of their groups is left',
+    () => processesOf(rig.directory).filter((pid) => commandOf(pid).includes('64')).length === 0,
+  )
+  const { stdout } = await rig.runWith(env, ['notify', 'test', 'chat'])
+  expect(stdout).toBe('chat: failed, openclaw message send did not end within 0.3s\n')
+})
+
+test('a command that ends within its time has told, though what it left behind holds its output beyond', async () => {
+  await using rig = createRig()
+  fs.outputJsonSync(rig.home.config, {
+    notify: {
+      timeout: '800ms',
+      targets: { list: { type: 'command', command: ['sh', '-c', 'sleep 66 & sleep 0.35'] } },
+    },
+  })
+  expect((await rig.run(['notify', 'test'])).stdout).toBe('list: sent, exit 0\n')
+  expect(processesOf(rig.directory).some((pid) => commandOf(pid).includes('66'))).toBe(true)
 })
 
 function commandOf(pid: number): string {

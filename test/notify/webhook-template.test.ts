@@ -79,3 +79,11 @@ test.each([
 ] as const)('%s: what %s means', (template, answer, refusal) => {
   expect(refusalIn(template, answer)).toBe(refusal)
 })
+
+test.each([
+  ['feishu', '{"code":0,"ms', null],
+  ['dingtalk', '', null],
+  ['telegram', '{"ok":false,"error_code":403,"description":"bot was blocked"}', '403: bot was blocked'],
+] as const)('%s: what %s means when the rest never came', (template, answer, refusal) => {
+  expect(refusalIn(template, answer, { isCut: true })).toBe(refusal)
+})

@@ -58,8 +58,15 @@ export interface SeenRequest {
   brokenOff: boolean
 }
 
-/** What becomes of a request: an answer with that status, none at all, or a connection that is cut. */
-export type Fault = { readonly status: number; readonly headers?: http.OutgoingHttpHeaders } | 'hang' | 'drop'
+/**
+ * What becomes of a request: an answer with that status, which may have no end, the usual after a while, none at all, or
+ * a connection that is cut.
+ */
+export type Fault =
+  | { readonly status: number; readonly headers?: http.OutgoingHttpHeaders; readonly unfinished?: true }
+  | { readonly delayMs: number }
+  | 'hang'
+  | 'drop'
 
 /**
  * A stand-in of the pinging part of healthchecks. As its documentation (https://healthchecks.io/docs/http_api/)
@@ -155,9 +162,12 @@ export class HealthchecksServer implements AsyncDisposable {
     const disturbance = this.#faults.find(({ path, left }) => left > 0 && path.test(url))
     if (disturbance === undefined) return this.#answer(seen, response)
     disturbance.left -= 1
-    if (disturbance.fault === 'drop') request.socket.destroy()
-    else if (disturbance.fault !== 'hang')
-      response.writeHead(disturbance.fault.status, disturbance.fault.headers).end('a page of the server')
+    const { fault } = disturbance
+    if (fault === 'drop') return void request.socket.destroy()
+    if (fault === 'hang') return
+    if ('delayMs' in fault) return void setTimeout(() => this.#answer(seen, response), fault.delayMs)
+    response.writeHead(fault.status, fault.headers).write('a page of the server')
+    if (fault.unfinished !== true) response.end()
   }
 
   #answer({ method, path, body }: SeenRequest, response: http.ServerResponse): void {

@@ -3,7 +3,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 
 export type Mood =
-  'ok' | 'error' | 'busy' | 'refuse' | 'hang' | 'drop' | 'drop-late' | 'endless' | 'upgrade' | 'redirect'
+  | 'ok'
+  | 'error'
+  | 'busy'
+  | 'refuse'
+  | 'hang'
+  | 'drop'
+  | 'drop-late'
+  | 'endless'
+  | 'unfinished'
+  | 'broken'
+  | 'upgrade'
+  | 'redirect'
 
 export interface Received {
   readonly headers: IncomingMessage['headers']
@@ -64,6 +75,9 @@ export class WebhookServer implements AsyncDisposable {
     if (mood === 'hang') return
     if (mood === 'drop-late') return void request.socket.destroy()
     if (mood === 'endless') return flood(response.writeHead(200))
+    if (mood === 'unfinished') return void response.writeHead(200).write(this.answer)
+    if (mood === 'broken')
+      return void request.socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n${this.answer}`)
     if (mood === 'upgrade')
       return void request.socket.end('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
     const status = { ok: 200, error: 500, busy: 429, refuse: 410, redirect: 302 }[mood]
