@@ -1,6 +1,6 @@
-import { isAbsolute, join } from 'node:path'
 import type { Home } from '../config/base-directory.ts'
 import { readConfigFile } from '../config/config-file.ts'
+import { settingPath } from '../config/setting-path.ts'
 import { isObject } from '../platform/field.ts'
 
 export interface MetricsConfig {
@@ -18,5 +18,5 @@ export function readMetricsConfig({ base, config }: Home): MetricsConfig {
   if (typeof out !== 'string' || out === '') {
     return { out: null, problems: [`${config}: metrics is not {"out": "<file>"}; no metrics are written`] }
   }
-  return { out: isAbsolute(out) ? out : join(base, out), problems: [] }
+  return { out: settingPath(base, out), problems: [] }
 }

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts'
 import type { Message } from './message.ts'
-import type { Target } from './notify-config.ts'
+import type { Target } from './target.ts'
 import type { Sent } from './sent.ts'
 
 /** Sends one message to one target. Never throws, and takes no longer than the timeout. */

@@ -26,7 +26,9 @@ export async function sendToWebhook(target: WebhookTarget, message: Message, tim
 
 function judge(template: WebhookTemplate, { status, beginning, isCut, retryAfterMs }: PostAnswer): Sent {
   const text = beginning.toString('utf8')
-  const told = `HTTP ${status} ${text.slice(0, MAX_TOLD_CHARACTERS)}`.trim()
+  const isRedirect = status >= 300 && status < 400
+  const told =
+    `HTTP ${status}${isRedirect ? ', redirects are not followed' : ''} ${text.slice(0, MAX_TOLD_CHARACTERS)}`.trim()
   if (status >= 200 && status < 300) {
     const refusal = refusalIn(template, text, { isCut })
     return refusal === null ? { kind: 'sent', answer: told } : { kind: 'failed', error: refusal }

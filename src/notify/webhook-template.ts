@@ -5,7 +5,7 @@ import type { Message, Severity } from './message.ts'
 export const TEMPLATES = ['json', 'slack', 'discord', 'feishu', 'dingtalk', 'wecom', 'ntfy', 'telegram'] as const
 export type WebhookTemplate = (typeof TEMPLATES)[number]
 
-export function isTemplate(name: string): name is WebhookTemplate {
+export function isTemplate(name: unknown): name is WebhookTemplate {
   return TEMPLATES.some((each) => each === name)
 }
 

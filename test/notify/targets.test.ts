@@ -157,6 +157,11 @@ test('who is told: of a job, by default, nobody; what cannot be used is said', a
         d: { type: 'pigeon' },
         e: { type: 'webhook', url: 'https://x', template: 'telegram' },
         f: { type: 'mail', to: 'root', subject: 'x' },
+        g: { type: 'slack', url: 'https://x' },
+        h: { type: 'command', command: '/x/page --oncall' },
+        i: { type: 'mail', timeout: '5s' },
+        j: { type: 'mail' },
+        k: { type: 'webhook', url_file: 'url' },
       },
     },
   })
@@ -168,13 +173,19 @@ test('who is told: of a job, by default, nobody; what cannot be used is said', a
     ['a', 'c'],
   ])
   expect(targets.get('b')).toMatchObject({ url: 'https://example.org/secret' })
+  expect(targets.get('k')).toMatchObject({ url: 'https://example.org/secret' })
   expect([cooldownMs, expiresMs]).toEqual([3_600_000, 86_400_000])
   const said = problems.join('\n')
   for (const part of [
     '"colour"',
     'notify.expires',
     '"c" cannot be used',
-    '"d" cannot be used: its type is none of',
+    '"d" cannot be used: its type "pigeon" is none of',
+    'its type "slack" is none of command, webhook, openclaw, mail; write "type": "webhook", "template": "slack"',
+    '"command" is one text; write each word by itself: ["/x/page","--oncall"]',
+    '"timeout" stands under "notify"',
+    '"j" cannot be used: "to" is missing',
+    'notify.expires: "5" is not a duration; 1d counts',
     '"zzz"',
   ])
     expect(said).toContain(part)
