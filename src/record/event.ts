@@ -134,6 +134,12 @@ export interface RunSlow extends EventBase {
   readonly limit_ms: number
 }
 
+/** A run that was slow is no more, and nothing is left that could say how it ended. */
+export interface RunVanished extends EventBase {
+  readonly type: 'run.vanished'
+  readonly run_id: string
+}
+
 /** Somebody knows about the job's present alerts. */
 export interface AlertAcknowledged extends EventBase {
   readonly type: 'alert.acknowledged'
@@ -145,6 +151,7 @@ export type JobEvent =
   | RunSkipped
   | RunMissed
   | RunSlow
+  | RunVanished
   | Delivery
   | AlertAcknowledged
   | JobForgotten
@@ -221,6 +228,8 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
       )
     case 'run.slow':
       return isText(event['run_id']) && isTime(event['started']) && isCount(event['limit_ms'])
+    case 'run.vanished':
+      return isText(event['run_id'])
     case 'schedule.set':
       return (
         isScheduleOrNull(event['schedule']) &&

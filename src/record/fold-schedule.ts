@@ -5,15 +5,16 @@ import {
   type RunFinished,
   type RunMissed,
   type RunSlow,
+  type RunVanished,
   type ScheduleSet,
 } from './event.ts'
-import type { KnownSchedule, SummaryEntry } from './summary-entry.ts'
+import type { KnownSchedule, SlowRun, SummaryEntry } from './summary-entry.ts'
 
 /** What the end of a run says of when the job is due: the last word counts, whoever spoke it. */
 export function scheduleAfterRun(
   entry: SummaryEntry,
   run: RunFinished,
-): Pick<SummaryEntry, 'schedule' | 'consecutive_missed' | 'missed_since' | 'slow_run'> {
+): Pick<SummaryEntry, 'schedule' | 'consecutive_missed' | 'missed_since' | 'slow_runs'> {
   const started = toWholeSeconds(run.started)
   const missedMs = Date.parse(entry.last_missed ?? '')
   // One that lies after the end was said by a clock that was wrong.
@@ -22,7 +23,7 @@ export function scheduleAfterRun(
     schedule: run.schedule ? saidByRun(entry, run.schedule, started) : entry.schedule,
     consecutive_missed: stillMissed ? entry.consecutive_missed : 0,
     missed_since: stillMissed ? entry.missed_since : null,
-    slow_run: entry.slow_run?.run_id === run.run_id ? null : entry.slow_run,
+    slow_runs: slowRunsWithout(entry, run),
   }
 }
 
@@ -74,6 +75,15 @@ export function applyMissed(entry: SummaryEntry, { until, count, due }: RunMisse
 
 /** Of a run that has ended meanwhile nothing is left to say. */
 export function applySlow(entry: SummaryEntry, { run_id, started, limit_ms }: RunSlow): SummaryEntry {
-  if (entry.recent_runs.some((run) => run.run_id === run_id)) return entry
-  return { ...entry, slow_run: { run_id, started: toWholeSeconds(started), limit_ms } }
+  if ([...entry.recent_runs, ...entry.slow_runs].some((run) => run.run_id === run_id)) return entry
+  const slow = [...entry.slow_runs, { run_id, started: toWholeSeconds(started), limit_ms }]
+  return { ...entry, slow_runs: slow.sort((a, b) => Date.parse(a.started) - Date.parse(b.started)) }
+}
+
+export function applyVanished(entry: SummaryEntry, run: RunVanished): SummaryEntry {
+  return { ...entry, slow_runs: slowRunsWithout(entry, run) }
+}
+
+function slowRunsWithout({ slow_runs: slow }: SummaryEntry, ended: Pick<SlowRun, 'run_id'>): readonly SlowRun[] {
+  return slow.filter(({ run_id }) => run_id !== ended.run_id)
 }

@@ -1,6 +1,6 @@
 import { toWholeSeconds } from '../platform/clock.ts'
 import { applyNotification } from './fold-notification.ts'
-import { applyMissed, applySchedule, applySlow, scheduleAfterRun } from './fold-schedule.ts'
+import { applyMissed, applySchedule, applySlow, applyVanished, scheduleAfterRun } from './fold-schedule.ts'
 import type { AlertAcknowledged, Delivery, JobEvent, JobForgotten, RunFinished } from './event.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
 import { EMPTY_ENTRY, REMEMBERED, type SummaryEntry } from './summary-entry.ts'
@@ -35,6 +35,7 @@ export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
 /** What somebody still records of a job that was forgotten meanwhile does not bring it back. */
 const PRESUMES_A_JOB: ReadonlySet<JobEvent['type']> = new Set<JobEvent['type']>([
   'run.missed',
+  'run.vanished',
   'alert.acknowledged',
   'notification',
   'notification.attempt',
@@ -45,7 +46,8 @@ const PRESUMES_A_JOB: ReadonlySet<JobEvent['type']> = new Set<JobEvent['type']>(
 /** Known by its schedule only, which is gone. */
 function isBlank(entry: SummaryEntry | undefined): boolean {
   if (entry === undefined || entry.schedule !== null || entry.schedule_in_config !== null) return false
-  return [entry.last_run, entry.last_delivery, entry.slow_run].every((each) => each === null) && entry.told.length === 0
+  if (entry.last_run !== null || entry.last_delivery !== null) return false
+  return entry.slow_runs.length === 0 && entry.told.length === 0
 }
 
 function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>): SummaryEntry {
@@ -64,6 +66,8 @@ function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>)
       return event.after === entry.last_missed ? applyMissed(entry, event) : entry
     case 'run.slow':
       return applySlow(entry, event)
+    case 'run.vanished':
+      return applyVanished(entry, event)
     case 'notification':
     case 'notification.attempt':
     case 'notification.outcome':

@@ -78,8 +78,8 @@ export interface SummaryEntry {
   readonly missed_since: string | null
   /** The last time at which the job was due and did not start, ever. */
   readonly last_missed: string | null
-  /** The run that goes on for far longer than those before it. */
-  readonly slow_run: SlowRun | null
+  /** Those in progress that go on for far longer than the runs before them, the oldest first. */
+  readonly slow_runs: readonly SlowRun[]
   readonly alert_after: number
   /** Kinds of alerts that somebody knows about. */
   readonly acknowledged: readonly string[]
@@ -129,7 +129,7 @@ export const EMPTY_ENTRY: SummaryEntry = {
   consecutive_missed: 0,
   missed_since: null,
   last_missed: null,
-  slow_run: null,
+  slow_runs: [],
   alert_after: 3,
   acknowledged: [],
   recent_runs: [],

@@ -38,7 +38,7 @@ const CHECKS: ReadonlyMap<keyof SummaryEntry, Check> = new Map<keyof SummaryEntr
   ...(['last_exit_code', 'last_duration_ms', 'last_cpu_ms', 'last_max_memory_bytes'] as const).map(isCountField),
   ['schedule', nullOr(isKnownSchedule)],
   ['schedule_in_config', nullOr(isSchedule)],
-  ['slow_run', nullOr(isSlowRun)],
+  ['slow_runs', listOf(isSlowRun)],
   ['told', listOf(isToldStep)],
   ['notifications', listOf(isPendingNotification)],
   ['failing_targets', listOf(isFailingTarget)],

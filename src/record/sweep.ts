@@ -114,7 +114,8 @@ function isSpoolName(name: string): boolean {
   return isRunId(runIdIn(name))
 }
 
-function runIdIn(name: string): string {
+/** What a spool is named for, whatever becomes of it. */
+export function runIdIn(name: string): string {
   return name.slice(-36)
 }
 

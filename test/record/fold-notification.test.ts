@@ -89,9 +89,9 @@ test('a run that has ended is not slow, and one before the last missed time ends
     started: at(0),
     limit_ms: 1,
   }
-  expect(entryAfter(slow).slow_run).toMatchObject({ run_id: 'job-1' })
-  expect(entryAfter(slow, runFinished('job', 1, { startedMs: START_MS })).slow_run).toBeNull()
-  expect(entryAfter(runFinished('job', 1, { startedMs: START_MS }), slow).slow_run).toBeNull()
+  expect(entryAfter(slow).slow_runs).toMatchObject([{ run_id: 'job-1' }])
+  expect(entryAfter(slow, runFinished('job', 1, { startedMs: START_MS })).slow_runs).toEqual([])
+  expect(entryAfter(runFinished('job', 1, { startedMs: START_MS }), slow).slow_runs).toEqual([])
   const missed: JobEvent = {
     type: 'run.missed',
     id: 'm',
