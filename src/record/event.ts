@@ -112,6 +112,8 @@ export interface ScheduleSet extends EventBase {
   readonly source: Exclude<ScheduleSource, 'run'>
   /** The crontab it was imported from, where that alone was looked at. */
   readonly file?: string
+  /** A run was in progress: its end is still to come, and what it said at its start is older than this. */
+  readonly running?: boolean
 }
 
 /** Times at which the job was due and did not start. */
@@ -234,7 +236,8 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
       return (
         isScheduleOrNull(event['schedule']) &&
         isOneOf(SCHEDULE_SOURCES, event['source']) &&
-        isMissingOr(isText, event['file'])
+        isMissingOr(isText, event['file']) &&
+        isOneOf([true, false, undefined], event['running'])
       )
     default:
       return isNotificationEvent(event)

@@ -1,4 +1,5 @@
 import { toWholeSeconds } from '../platform/clock.ts'
+import { runIdMadeMs } from '../platform/run-id.ts'
 import {
   isSameTimes,
   type JobSchedule,
@@ -15,12 +16,11 @@ export function scheduleAfterRun(
   entry: SummaryEntry,
   run: RunFinished,
 ): Pick<SummaryEntry, 'schedule' | 'consecutive_missed' | 'missed_since' | 'slow_runs'> {
-  const started = toWholeSeconds(run.started)
   const missedMs = Date.parse(entry.last_missed ?? '')
   // One that lies after the end was said by a clock that was wrong.
   const stillMissed = Date.parse(run.started) < missedMs && missedMs <= Date.parse(run.time)
   return {
-    schedule: run.schedule ? saidByRun(entry, run.schedule, started) : entry.schedule,
+    schedule: run.schedule && isLastWord(entry, run) ? saidByRun(entry, run, run.schedule) : entry.schedule,
     consecutive_missed: stillMissed ? entry.consecutive_missed : 0,
     missed_since: stillMissed ? entry.missed_since : null,
     slow_runs: slowRunsWithout(entry, run),
@@ -29,7 +29,8 @@ export function scheduleAfterRun(
 
 export function applySchedule(entry: SummaryEntry, event: ScheduleSet): SummaryEntry {
   const { schedule, source } = event
-  const next = { ...entry, ...(source === 'config' ? { schedule_in_config: schedule } : {}) }
+  const inConfig = source === 'config' ? { schedule_in_config: schedule } : {}
+  const next = { ...entry, ...inConfig, last_schedule_set: event.time }
   if (schedule === null) {
     // What is gone from cronwrap.json may still be said by the runs.
     if (source === 'config' && entry.schedule?.source !== 'config') return next
@@ -43,14 +44,23 @@ export function applySchedule(entry: SummaryEntry, event: ScheduleSet): SummaryE
   return { ...next, schedule: continued(entry.schedule, { ...schedule, ...origin }) }
 }
 
+/**
+ * A run says at its end what its settings said when they were read, before any jitter or wait. What was said since
+ * then holds, unless a clock that was wrong said it: that lies after the end.
+ */
+function isLastWord({ last_schedule_set: set }: SummaryEntry, { run_id, started, time }: RunFinished): boolean {
+  const [setMs, readMs] = [Date.parse(set ?? ''), runIdMadeMs(run_id) ?? Date.parse(started)]
+  return !(readMs < setMs && setMs <= Date.parse(time))
+}
+
 /** A run also says what cronwrap.json says; then it is gone when it is gone from there. */
 function saidByRun(
   { schedule, schedule_in_config: inConfig }: SummaryEntry,
+  { started }: RunFinished,
   said: JobSchedule,
-  started: string,
 ): KnownSchedule {
   const source = inConfig !== null && isSameTimes(inConfig, said) ? 'config' : 'run'
-  return continued(schedule, { ...said, source, since: started })
+  return continued(schedule, { ...said, source, since: toWholeSeconds(started) })
 }
 
 /** The same schedule said again is known since it was first said. */

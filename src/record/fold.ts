@@ -27,7 +27,8 @@ export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
     // Without its cursor: should what comes before this be folded again, this is too.
     if (event.type === 'job.forgotten') next.delete(event.job)
     else next.set(event.job, { ...applyEvent(entry, event), cursor: formatPosition(position) })
-    if (event.type === 'schedule.set' && isBlank(next.get(event.job))) next.delete(event.job)
+    const isOver = event.type === 'schedule.set' && event.running !== true
+    if (isOver && isBlank(next.get(event.job))) next.delete(event.job)
   }
   return next
 }

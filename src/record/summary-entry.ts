@@ -71,6 +71,8 @@ export interface SummaryEntry {
   readonly schedule: KnownSchedule | null
   /** What cronwrap.json said last: only a change there is news. */
   readonly schedule_in_config: JobSchedule | null
+  /** When anybody but a run said last when the job is due, or that it is not. */
+  readonly last_schedule_set: string | null
   readonly missed_runs: number
   /** Since the last run. */
   readonly consecutive_missed: number
@@ -125,6 +127,7 @@ export const EMPTY_ENTRY: SummaryEntry = {
   skipped_runs: 0,
   schedule: null,
   schedule_in_config: null,
+  last_schedule_set: null,
   missed_runs: 0,
   consecutive_missed: 0,
   missed_since: null,

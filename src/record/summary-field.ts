@@ -34,7 +34,7 @@ const CHECKS: ReadonlyMap<keyof SummaryEntry, Check> = new Map<keyof SummaryEntr
   ...(['last_run', 'last_finished', 'last_success', 'first_error', 'awaiting_delivery_since'] as const).map(
     isTimeField,
   ),
-  ...(['first_delivery_failure', 'missed_since', 'last_missed'] as const).map(isTimeField),
+  ...(['first_delivery_failure', 'missed_since', 'last_missed', 'last_schedule_set'] as const).map(isTimeField),
   ...(['last_exit_code', 'last_duration_ms', 'last_cpu_ms', 'last_max_memory_bytes'] as const).map(isCountField),
   ['schedule', nullOr(isKnownSchedule)],
   ['schedule_in_config', nullOr(isSchedule)],

@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
 import { check } from '../../src/check/check.ts'
 import { toLocalIso } from '../../src/platform/clock.ts'
-import { makeDirectory } from '../../src/platform/make-directory.ts'
-import { newRunId } from '../../src/platform/run-id.ts'
 import { getAlerts } from '../../src/record/read-records.ts'
 import { appendEvent } from '../../src/record/journal.ts'
-import { Spool } from '../../src/record/spool.ts'
+import type { Spool } from '../../src/record/spool.ts'
+import { beginRun } from '../support/begin-run.ts'
 import { runFinished } from '../support/events.ts'
 import { createRig, type Rig } from '../support/rig.ts'
 
@@ -13,18 +12,8 @@ const MINUTE_MS = 60_000
 const START_MS = Date.parse('2026-11-24T00:00:00Z')
 
 /** A run in progress that may take a minute. */
-function begin(rig: Rig, startedMs: number): Spool {
-  makeDirectory(rig.home.logs)
-  return Spool.create(rig.home, {
-    ...runFinished('job', 0, { startedMs }),
-    run_id: newRunId(),
-    started: toLocalIso(new Date(startedMs), 'milliseconds'),
-    max_output: 0,
-    redact: [],
-    no_redact: false,
-    schedule: null,
-    slow_after_ms: MINUTE_MS,
-  })
+function begin(rig: Rig, afterMs: number): Spool {
+  return beginRun(rig.home, 'job', START_MS + afterMs, MINUTE_MS)
 }
 
 /** What is told of slow runs after a pass each minute. */
@@ -39,7 +28,7 @@ function countOf(rig: Rig, type: string): number {
 
 test('of several slow runs each is found once and ends by itself; the alert is as old as the oldest', async () => {
   await using rig = createRig()
-  const [older, younger] = [begin(rig, START_MS), begin(rig, START_MS + 2000)]
+  const [older, younger] = [begin(rig, 0), begin(rig, 2000)]
   const both = await checkMinutes(rig, 2, 12)
   expect(countOf(rig, 'run.slow')).toBe(2)
   expect(both).toMatchObject([{ count: 2, since: toLocalIso(new Date(START_MS)), run_id: older.manifest.run_id }])
@@ -54,7 +43,7 @@ test('of several slow runs each is found once and ends by itself; the alert is a
 
 test('a slow run whose spool was removed is slow no more, and nothing else ends the one that goes on', async () => {
   await using rig = createRig()
-  const [lost, going] = [begin(rig, START_MS), begin(rig, START_MS + 2000)]
+  const [lost, going] = [begin(rig, 0), begin(rig, 2000)]
   await checkMinutes(rig, 2, 2)
   lost.remove()
   appendEvent(rig.home, runFinished('job', 1, { startedMs: START_MS + 2.5 * MINUTE_MS }))
