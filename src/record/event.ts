@@ -37,7 +37,7 @@ export interface RunFinished extends EventBase {
   readonly duration_ms: number | null
   readonly status: RunStatus
   readonly reason: RunReason
-  /** What cronwrap returned; null when nobody saw the end. */
+  /** The job's own code, 128+n for a signal, 124, 126 or 127; null when nobody saw the end. */
   readonly exit_code: number | null
   readonly signal: string | null
   readonly attempts: number
