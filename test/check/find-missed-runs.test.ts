@@ -4,6 +4,7 @@ import { check } from '../../src/check/check.ts'
 import { toLocalIso } from '../../src/platform/clock.ts'
 import { makeDirectory } from '../../src/platform/make-directory.ts'
 import { appendEvent } from '../../src/record/journal.ts'
+import { readLookMarks } from '../../src/check/look-marks.ts'
 import { readSummary } from '../../src/record/read-records.ts'
 import { runFinished } from '../support/events.ts'
 import { createRig, type Rig } from '../support/rig.ts'
@@ -83,6 +84,37 @@ test('runs that neither the journal nor the summary knows any more are not misse
   await check(rig.home, new Date(START_MS + 62.5 * HOUR_MS))
   expect(readSummary(rig.home).get('job')?.total_runs).toBe(summary.get('job')?.total_runs)
   expect(told(rig)).toEqual([61, 62])
+})
+
+test('the mark moves with the time, so that the summary is enough again; it is not written for that alone', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '0 0 1 * *')
+  const run = (minute: number): void =>
+    void appendEvent(rig.home, runFinished('job', minute, { startedMs: START_MS + minute * MINUTE_MS }))
+  const markAfter = async (minute: number): Promise<number | undefined> => {
+    const now = new Date(START_MS + minute * MINUTE_MS)
+    await check(rig.home, now)
+    const markMs = readLookMarks(rig.home, now).get('job')
+    return markMs === undefined ? undefined : (markMs - START_MS) / MINUTE_MS
+  }
+  for (let minute = 1; minute <= 60; minute++) run(minute)
+  expect(await markAfter(60)).toBe(50)
+  for (let minute = 61; minute <= 68; minute++) run(minute)
+  expect(await markAfter(68)).toBe(50)
+  for (let minute = 69; minute <= 100; minute++) run(minute)
+  expect(await markAfter(100)).toBe(90)
+  expect(told(rig)).toEqual([])
+})
+
+test('a job of each minute with a long grace is looked at from the end of the journal', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '* * * * *', 30 * MINUTE_MS)
+  const runs = Array.from({ length: 200 }, (_, index) => index + 1).filter((minute) => minute !== 120)
+  for (const minute of runs)
+    appendEvent(rig.home, runFinished('job', minute, { startedMs: START_MS + minute * MINUTE_MS }))
+  await check(rig.home, new Date(START_MS + 140 * MINUTE_MS))
+  await checkEach(rig, MINUTE_MS, START_MS + 141 * MINUTE_MS, START_MS + 200 * MINUTE_MS)
+  expect(told(rig)).toEqual([2])
 })
 
 test('a run that the sweep records late was there', async () => {
