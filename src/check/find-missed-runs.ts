@@ -108,15 +108,20 @@ function missedOf(
 function missedEvent({ job, entry }: Known, due: readonly Date[], now: Date): RunMissed {
   const told = due.map((time) => toLocalIso(time))
   const until = told.at(-1) ?? ''
+  const lastRunMs = entry.last_run === null ? -Infinity : Date.parse(entry.last_run)
+  const inARow = told.filter((time) => Date.parse(time) > lastRunMs)
   return {
     type: 'run.missed',
     id: `${job}/missed/${until}`,
     time: toLocalIso(now, 'milliseconds'),
     job,
     after: entry.last_missed,
+    last_run: entry.last_run,
     until,
     count: told.length,
     due: told.slice(-TOLD),
+    in_a_row: inARow.length,
+    in_a_row_since: inARow[0] ?? null,
   }
 }
 
@@ -161,8 +166,10 @@ function readRuns(home: Home, backToMs: number): Recorded {
   return { byJob: groupBy(runs, ({ job }) => job), reachesBack }
 }
 
-function spansOf({ started, duration_ms }: RecentRun | RunFinished): RunSpan[] {
+/** A run whose end nobody saw lasted until it was last seen. */
+function spansOf({ started, duration_ms, last_seen }: RecentRun | RunFinished): RunSpan[] {
   if (started === undefined) return []
   const startedMs = Date.parse(started)
-  return [{ startedMs, endedMs: startedMs + (duration_ms ?? 0) }]
+  const endedMs = duration_ms === null ? Date.parse(last_seen ?? started) : startedMs + duration_ms
+  return [{ startedMs, endedMs }]
 }

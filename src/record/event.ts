@@ -58,6 +58,8 @@ export interface RunFinished extends EventBase {
   readonly schedule?: JobSchedule | null
   /** Time on the processor, of the job and of those of its descendants that ended before it; null where the system does not tell. */
   readonly cpu_ms?: number | null
+  /** Of a run whose end nobody saw: when it was last seen to be alive. */
+  readonly last_seen?: string
   /** The most that was seen; null for a run too short to look at, or where the system does not tell. */
   readonly max_memory_bytes?: number | null
 }
@@ -119,13 +121,18 @@ export interface ScheduleSet extends EventBase {
 /** Times at which the job was due and did not start. */
 export interface RunMissed extends EventBase {
   readonly type: 'run.missed'
-  /** The last time that had been missed before these: the event counts only where that is still so. */
+  /** The last time that had been missed before these: the event counts only where that and `last_run` are still so. */
   readonly after: string | null
+  /** The last run that had ended, as in the summary. */
+  readonly last_run: string | null
   /** The last of these times. */
   readonly until: string
   readonly count: number
   /** At most the last 20 of them. */
   readonly due: readonly string[]
+  /** How many lie after the start of that run, and the first of those. */
+  readonly in_a_row: number
+  readonly in_a_row_since: string | null
 }
 
 /** A run goes on for far longer than those before it. */
@@ -206,6 +213,7 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
         isOneOf([true, false, null], event['expects_delivery']) &&
         isMissingOr(isScheduleOrNull, event['schedule']) &&
         isMissingOr(isCountOrNull, event['cpu_ms']) &&
+        isMissingOr(isTime, event['last_seen']) &&
         isMissingOr(isCountOrNull, event['max_memory_bytes'])
       )
     case 'run.skipped':
@@ -223,9 +231,10 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
       return true
     case 'run.missed':
       return (
-        isNullOr(isTime, event['after']) &&
+        [event['after'], event['last_run'], event['in_a_row_since']].every((time) => isNullOr(isTime, time)) &&
         isTime(event['until']) &&
         isCount(event['count']) &&
+        isCount(event['in_a_row']) &&
         isListOf(event['due'], isTime)
       )
     case 'run.slow':

@@ -69,17 +69,13 @@ function continued(known: KnownSchedule | null, said: KnownSchedule): KnownSched
 }
 
 /** The event's times all lie after those that were missed before. */
-export function applyMissed(entry: SummaryEntry, { until, count, due }: RunMissed): SummaryEntry {
-  const lastRun = entry.last_run === null ? -Infinity : Date.parse(entry.last_run)
-  const open = due.filter((time) => Date.parse(time) > lastRun)
-  // Only the latest are told one by one; those before them count when even the first of these is open.
-  const inARow = open.length === due.length ? count : open.length
+export function applyMissed(entry: SummaryEntry, missed: RunMissed): SummaryEntry {
   return {
     ...entry,
-    missed_runs: entry.missed_runs + count,
-    consecutive_missed: entry.consecutive_missed + inARow,
-    missed_since: inARow === 0 ? entry.missed_since : (entry.missed_since ?? open[0] ?? null),
-    last_missed: until,
+    missed_runs: entry.missed_runs + missed.count,
+    consecutive_missed: entry.consecutive_missed + missed.in_a_row,
+    missed_since: entry.missed_since ?? missed.in_a_row_since,
+    last_missed: missed.until,
   }
 }
 

@@ -3,7 +3,7 @@ import { applyNotification } from './fold-notification.ts'
 import { applyMissed, applySchedule, applySlow, applyVanished, scheduleAfterRun } from './fold-schedule.ts'
 import type { AlertAcknowledged, Delivery, JobEvent, JobForgotten, RunFinished } from './event.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
-import { EMPTY_ENTRY, REMEMBERED, type SummaryEntry } from './summary-entry.ts'
+import { EMPTY_ENTRY, REMEMBERED, type RecentRun, type SummaryEntry } from './summary-entry.ts'
 import type { Summary } from './summary.ts'
 
 /** An event and where its line ends in the journal. */
@@ -64,7 +64,7 @@ function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>)
     case 'schedule.set':
       return applySchedule(entry, event)
     case 'run.missed':
-      return event.after === entry.last_missed ? applyMissed(entry, event) : entry
+      return event.after === entry.last_missed && event.last_run === entry.last_run ? applyMissed(entry, event) : entry
     case 'run.slow':
       return applySlow(entry, event)
     case 'run.vanished':
@@ -108,9 +108,14 @@ function applyRun(entry: SummaryEntry, run: RunFinished): SummaryEntry {
     delivery_grace_ms: run.delivery_grace_ms,
     alert_after: run.alert_after,
     acknowledged: without(entry.acknowledged, 'missed', 'slow', ...(failed ? [] : ['consecutive_failures'])),
-    recent_runs: remember(entry.recent_runs, { run_id: run.run_id, started, duration_ms: run.duration_ms }),
+    recent_runs: remember(entry.recent_runs, recentRun(run)),
     ...scheduleAfterRun(entry, run),
   }
+}
+
+function recentRun({ run_id, started, duration_ms, last_seen: seen }: RunFinished): RecentRun {
+  const times = { started: toWholeSeconds(started), ...(seen === undefined ? {} : { last_seen: toWholeSeconds(seen) }) }
+  return { run_id, ...times, duration_ms }
 }
 
 function applyDelivery(entry: SummaryEntry, delivery: Delivery): SummaryEntry {

@@ -9,6 +9,8 @@ export interface RecentRun {
   /** Missing in views of older versions. */
   readonly started?: string
   readonly duration_ms: number | null
+  /** Of a run whose end nobody saw. */
+  readonly last_seen?: string
 }
 
 /** When the job is due, who said so, and since when that is known: times before it are nobody's concern. */

@@ -77,6 +77,7 @@ function isRecentRun(value: unknown): boolean {
     isObject(value) &&
     isText(value['run_id']) &&
     isMissingOr(isTime, value['started']) &&
+    isMissingOr(isTime, value['last_seen']) &&
     isNullOr(isCount, value['duration_ms'])
   )
 }

@@ -86,6 +86,32 @@ test('runs that neither the journal nor the summary knows any more are not misse
   expect(told(rig)).toEqual([61, 62])
 })
 
+test('of many that were missed those since the last run are in a row, whatever ended meanwhile', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '* * * * *', 0)
+  appendEvent(rig.home, runFinished('job', 1, { startedMs: START_MS + HOUR_MS }))
+  await check(rig.home, new Date(START_MS + 85 * MINUTE_MS))
+  const since = toLocalIso(new Date(START_MS + 61 * MINUTE_MS))
+  const known = { missed_runs: 84, consecutive_missed: 25, missed_since: since }
+  expect(readSummary(rig.home).get('job')).toMatchObject(known)
+  // What was found before a run ended is found again, not counted.
+  const stale = rig.events().find((event) => event.type === 'run.missed')
+  if (stale?.type !== 'run.missed') throw new Error('nothing was missed')
+  appendEvent(rig.home, runFinished('job', 2, { startedMs: START_MS + 86 * MINUTE_MS }))
+  appendEvent(rig.home, { ...stale, id: 'stale', after: stale.until, until: stale.until.replace(':25:', ':59:') })
+  expect(readSummary(rig.home).get('job')).toMatchObject({ ...known, consecutive_missed: 0, missed_since: null })
+})
+
+test('a run that was lost served the times until it was last seen', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '0 * * * *')
+  const lost = { ...runFinished('job', 1, { startedMs: START_MS + HOUR_MS }), duration_ms: null, exit_code: null }
+  const last_seen = toLocalIso(new Date(START_MS + 3.5 * HOUR_MS), 'milliseconds')
+  appendEvent(rig.home, { ...lost, status: 'error', reason: 'lost', last_seen })
+  await check(rig.home, new Date(START_MS + 5.5 * HOUR_MS))
+  expect(told(rig)).toEqual([4, 5])
+})
+
 test('the mark moves with the time, so that the summary is enough again; it is not written for that alone', async () => {
   await using rig = createRig()
   say(rig, START_MS, '0 0 1 * *')

@@ -98,9 +98,12 @@ test('a run that has ended is not slow, and one before the last missed time ends
     time: at(9),
     job: 'job',
     after: null,
+    last_run: null,
     until: at(5),
     count: 1,
     due: [at(5)],
+    in_a_row: 1,
+    in_a_row_since: at(5),
   }
   const before = runFinished('job', 1, { startedMs: START_MS + 4 * 60_000, durationMs: 360_000 })
   expect(entryAfter(missed, before)).toMatchObject({ missed_runs: 1, consecutive_missed: 1, missed_since: at(5) })
