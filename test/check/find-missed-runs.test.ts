@@ -4,6 +4,7 @@ import { check } from '../../src/check/check.ts'
 import { toLocalIso } from '../../src/platform/clock.ts'
 import { makeDirectory } from '../../src/platform/make-directory.ts'
 import { appendEvent } from '../../src/record/journal.ts'
+import { serializeEvent, type RunFinished } from '../../src/record/event.ts'
 import { readLookMarks } from '../../src/check/look-marks.ts'
 import { readSummary } from '../../src/record/read-records.ts'
 import { runFinished } from '../support/events.ts'
@@ -141,6 +142,32 @@ test('a job of each minute with a long grace is looked at from the end of the jo
   await check(rig.home, new Date(START_MS + 140 * MINUTE_MS))
   await checkEach(rig, MINUTE_MS, START_MS + 141 * MINUTE_MS, START_MS + 200 * MINUTE_MS)
   expect(told(rig)).toEqual([2])
+})
+
+test('what is missed before the first run that is read from the end of the journal is told', async () => {
+  await using rig = createRig()
+  makeDirectory(rig.home.logs)
+  const runs = (job: string, hours: readonly number[]): RunFinished[] =>
+    hours.map((hour) => runFinished(job, hour, { startedMs: START_MS + hour * HOUR_MS }))
+  const append = (events: readonly RunFinished[]): void =>
+    fs.appendFileSync(rig.home.journal, Buffer.concat(events.map(serializeEvent)))
+  appendEvent(rig.home, runFinished('other', 0, { startedMs: START_MS - 200 * HOUR_MS }))
+  append(runs('job', [-20, -19, -18]))
+  append(
+    runs(
+      'other',
+      Array.from({ length: 2000 }, (_, index) => -10 + index / 1000),
+    ),
+  )
+  say(rig, START_MS, '0 * * * *')
+  append(
+    runs(
+      'job',
+      Array.from({ length: 25 }, (_, index) => 6 + index),
+    ),
+  )
+  await check(rig.home, new Date(START_MS + 30.5 * HOUR_MS))
+  expect(told(rig)).toEqual([1, 2, 3, 4, 5])
 })
 
 test('a run that the sweep records late was there', async () => {
