@@ -3,11 +3,11 @@ import type { Home } from '../config/base-directory.ts'
 import { CronwrapError, errnoOf, messageOf } from '../errors.ts'
 import type { JobEvent } from '../record/event.ts'
 import { foldIntoViews, publishAll } from '../record/publish.ts'
-import { listRunning, readSummary } from '../record/read-records.ts'
+import { listRunning, listSpooled, readSummary } from '../record/read-records.ts'
 import { sweepLostRuns } from '../record/sweep.ts'
 import { takeUpConfigSchedules } from './config-schedules.ts'
 import { findMissedRuns, type Missed } from './find-missed-runs.ts'
-import { findSlowRuns } from './find-slow-runs.ts'
+import { findSlowRuns, findVanishedRuns } from './find-slow-runs.ts'
 import { readLookMarks, writeLookMarks, type LookMarks } from './look-marks.ts'
 
 /** What keeps the pass from looking at everything, in one sentence; about one job, or about all. */
@@ -28,10 +28,12 @@ export async function check(home: Home, now: Date): Promise<Problem[]> {
   const wrong = await attempt(() => takeUpConfigSchedules(home, now))
   // In this order: a run that ends in between is in both, and not in neither.
   const running = listRunning(home).map(({ manifest }) => manifest)
+  const spooled = listSpooled(home)
   const summary = readSummary(home)
   const marks = readLookMarks(home, now)
   const missed = findMissedRuns({ home, summary, running, marks, now })
-  const unrecorded = await attempt(() => record(home, [...missed.events, ...findSlowRuns(summary, running, now)], now))
+  const slow = [...findSlowRuns(summary, running, now), ...findVanishedRuns(summary, spooled, now)]
+  const unrecorded = await attempt(() => record(home, [...missed.events, ...slow], now))
   if (unrecorded.length === 0) remember(home, marks, missed)
   return [
     ...[...swept.problems, ...wrong, ...unrecorded].map((text) => ({ job: null, text })),

@@ -3,16 +3,15 @@ import { readConfigFile, type ConfigFile } from '../config/config-file.ts'
 import { optionsInFile } from '../config/resolve-run-options.ts'
 import { scheduleOf } from '../job/run-event.ts'
 import { isObject } from '../platform/field.ts'
-import { toLocalIso } from '../platform/clock.ts'
-import { newRunId } from '../platform/run-id.ts'
-import { isSameTimes, type JobSchedule, type ScheduleSet } from '../record/event.ts'
+import { isSameTimes, type JobSchedule } from '../record/event.ts'
 import { publishAll } from '../record/publish.ts'
 import { readSummary } from '../record/read-records.ts'
 import { EMPTY_ENTRY } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
+import { scheduleEvents, type ScheduleChange } from '../schedule/record-schedule.ts'
 
 interface ConfigSchedules {
-  readonly events: readonly ScheduleSet[]
+  readonly changes: readonly ScheduleChange[]
   /** What is wrong in the file; one line each. */
   readonly warnings: readonly string[]
 }
@@ -24,12 +23,14 @@ interface ConfigSchedules {
  * @throws when it cannot be recorded
  */
 export async function takeUpConfigSchedules(home: Home, now: Date): Promise<readonly string[]> {
-  const { events, warnings } = findConfigSchedules(home, readSummary(home), now)
-  if (events.length > 0) await publishAll(home, events, { now: () => now })
+  const { changes, warnings } = findConfigSchedules(home, readSummary(home))
+  if (changes.length > 0) await publishAll(home, scheduleEvents(home, changes, IN_CONFIG, now), { now: () => now })
   return warnings
 }
 
-function findConfigSchedules(home: Home, summary: Summary, now: Date): ConfigSchedules {
+const IN_CONFIG = { source: 'config', file: null } as const
+
+function findConfigSchedules(home: Home, summary: Summary): ConfigSchedules {
   const warnings: string[] = []
   const file = readConfigFile(home.config, warnings)
   warnings.push(...optionsInFile(file, null).warnings)
@@ -42,17 +43,15 @@ function findConfigSchedules(home: Home, summary: Summary, now: Date): ConfigSch
   const forgotten = [...summary]
     .filter(([job, entry]) => entry.schedule_in_config !== null && isGoneFrom(file, job))
     .map(([job]) => job)
-  const events = [...new Set([...said.keys(), ...forgotten])].flatMap((job): ScheduleSet[] => {
+  const changes = [...new Set([...said.keys(), ...forgotten])].flatMap((job): ScheduleChange[] => {
     const schedule = said.get(job) ?? null
     // What cannot be read there changes nothing.
     if (schedule === null && !forgotten.includes(job)) return []
     const known = summary.get(job) ?? EMPTY_ENTRY
     const isLost = schedule !== null && known.schedule === null
-    if (isEqual(schedule, known.schedule_in_config) && !isLost) return []
-    const time = toLocalIso(now, 'milliseconds')
-    return [{ type: 'schedule.set', id: newRunId(), time, job, schedule, source: 'config' }]
+    return isEqual(schedule, known.schedule_in_config) && !isLost ? [] : [{ job, schedule }]
   })
-  return { events, warnings: [...new Set(warnings)] }
+  return { changes, warnings: [...new Set(warnings)] }
 }
 
 /** Not so where the file, or what it says of the job, cannot be read. */

@@ -2,13 +2,13 @@ import type { Home } from '../config/base-directory.ts'
 import { messageOf } from '../errors.ts'
 import { groupBy } from '../platform/group-by.ts'
 import { toLocalIso } from '../platform/clock.ts'
-import type { RunMissed } from '../record/event.ts'
-import { readAllRuns } from '../record/read-records.ts'
+import type { RunFinished, RunMissed } from '../record/event.ts'
+import { readRunsBackTo } from '../record/journal-tail.ts'
 import type { RunManifest } from '../record/spool.ts'
-import type { KnownSchedule, SummaryEntry } from '../record/summary-entry.ts'
+import type { KnownSchedule, RecentRun, SummaryEntry } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
 import type { LookMarks } from './look-marks.ts'
-import { findMissed, type RunSpan } from '../schedule/missed-runs.ts'
+import { EARLY_MS, findMissed, type RunSpan } from '../schedule/missed-runs.ts'
 import { readTimetable, type Timetable } from '../schedule/timetable.ts'
 
 /** Told one by one; of more, the number. */
@@ -18,7 +18,7 @@ export interface Missed {
   readonly events: readonly RunMissed[]
   /** Schedules that cannot be used, one sentence each, by job. */
   readonly problems: ReadonlyMap<string, string>
-  /** Of each job with a schedule. */
+  /** The new mark of each job with a schedule. */
   readonly decidedUntilMs: ReadonlyMap<string, number>
 }
 
@@ -30,95 +30,146 @@ interface Scene {
   readonly now: Date
 }
 
+interface Known {
+  readonly job: string
+  readonly entry: SummaryEntry
+  readonly schedule: KnownSchedule
+  readonly timetable: Timetable
+  readonly markMs: number | undefined
+  /** After which time to look. */
+  readonly afterMs: number
+}
+
 /**
  * The times at which jobs were due and did not start, that nobody has noticed. The runs of a job are
  * in its summary as long as it remembers them; the journal is read only when more have ended since
- * the last look.
+ * the last look, and only so far back.
  */
 export function findMissedRuns(scene: Scene): Missed {
+  const { known, problems } = readTimetables(scene)
+  const forgetful = new Set(known.filter((each) => !remembersEnough(each)))
+  const firstMs = [...forgetful].reduce((first, { afterMs }) => Math.min(first, afterMs), Infinity)
+  const recorded = forgetful.size === 0 ? null : readRuns(scene.home, firstMs - EARLY_MS)
   const events: RunMissed[] = []
-  const problems = new Map<string, string>()
   const decidedUntilMs = new Map<string, number>()
-  let history: ReadonlyMap<string, readonly RunSpan[]> | null = null
-  for (const [job, entry] of scene.summary) {
-    if (entry.schedule === null) continue
-    let timetable: Timetable
-    try {
-      timetable = readTimetable(entry.schedule)
-    } catch (error) {
-      problems.set(job, messageOf(error))
-      continue
-    }
-    const needsMore = !remembersEnough(entry, scene.marks.get(job))
-    if (needsMore) history ??= readSpans(scene.home)
-    const [remembered, recorded] = [rememberedSpans(entry), history?.get(job) ?? []]
-    // The journal may have been pruned to less than the summary remembers.
-    const ended = needsMore && recorded.length > remembered.length ? recorded : remembered
-    const { event, decidedMs } = missedOf(scene, job, { entry, schedule: entry.schedule, timetable, ended })
-    if (event !== null) events.push(event)
-    decidedUntilMs.set(job, decidedMs)
+  for (const each of known) {
+    const { ended, sinceMs } = forgetful.has(each) && recorded !== null ? completed(each, recorded) : remembered(each)
+    const { due, ...found } = missedOf(scene, each, ended, Math.max(each.afterMs, sinceMs))
+    if (due.length > 0) events.push(missedEvent(each, due, scene.now))
+    // Only that time passed is worth a write when it spares the next pass the journal.
+    const isWorthIt = found.hasDecided || forgetful.has(each)
+    decidedUntilMs.set(each.job, isWorthIt ? found.decidedUntilMs : (each.markMs ?? found.decidedUntilMs))
   }
   return { events, problems, decidedUntilMs }
 }
 
-interface Known {
-  readonly entry: SummaryEntry
-  readonly schedule: KnownSchedule
-  readonly timetable: Timetable
-  readonly ended: readonly RunSpan[]
+function readTimetables({ summary, marks, now }: Scene): { known: Known[]; problems: Map<string, string> } {
+  const problems = new Map<string, string>()
+  const known = [...summary].flatMap(([job, entry]): Known[] => {
+    const { schedule } = entry
+    if (schedule === null) return []
+    const markMs = marks.get(job)
+    try {
+      const timetable = readTimetable(schedule)
+      return [{ job, entry, schedule, timetable, markMs, afterMs: beginning(entry, schedule, markMs, now.getTime()) }]
+    } catch (error) {
+      problems.set(job, messageOf(error))
+      return []
+    }
+  })
+  return { known, problems }
 }
 
-function missedOf(scene: Scene, job: string, known: Known): { event: RunMissed | null; decidedMs: number } {
-  const { running, now } = scene
-  const { entry, schedule, timetable, ended } = known
+/**
+ * The schedule was not known before, or the times before it were decided. What lies in the future was said by a
+ * clock that was wrong.
+ */
+function beginning(entry: SummaryEntry, schedule: KnownSchedule, markMs: number | undefined, nowMs: number): number {
+  const [sinceMs, missedMs] = [Date.parse(schedule.since), Date.parse(entry.last_missed ?? '')]
+  // The first pass after such a clock begins now, and its mark is where the next goes on.
+  const wasWrong = sinceMs > nowMs || missedMs > nowMs
+  const times = [wasWrong ? (markMs ?? nowMs) : sinceMs, markMs ?? NaN, missedMs]
+  return Math.max(...times.filter((time) => time <= nowMs))
+}
+
+function missedOf(
+  { running, now }: Scene,
+  { job, schedule, timetable }: Known,
+  ended: readonly RunSpan[],
+  afterMs: number,
+): ReturnType<typeof findMissed> {
   const going = running
     .filter((run) => run.job === job)
     .map(({ started }) => ({ startedMs: Date.parse(started), endedMs: Infinity }))
   const runs = [...ended, ...going].sort((a, b) => a.startedMs - b.startedMs)
-  const afterMs = beginning(known, scene.marks.get(job), now.getTime())
-  const { due, decidedUntilMs } = findMissed({ timetable, graceMs: schedule.grace_ms, afterMs }, runs, now.getTime())
+  return findMissed({ timetable, graceMs: schedule.grace_ms, afterMs }, runs, now.getTime())
+}
+
+function missedEvent({ job, entry }: Known, due: readonly Date[], now: Date): RunMissed {
   const told = due.map((time) => toLocalIso(time))
-  const until = told.at(-1)
-  if (until === undefined) return { event: null, decidedMs: decidedUntilMs }
-  const time = toLocalIso(now, 'milliseconds')
-  const common = { type: 'run.missed', id: `${job}/missed/${until}`, time, job, after: entry.last_missed } as const
-  const event = { ...common, until, count: told.length, due: told.slice(-TOLD) }
-  return { event, decidedMs: decidedUntilMs }
+  const until = told.at(-1) ?? ''
+  const lastRunMs = entry.last_run === null ? -Infinity : Date.parse(entry.last_run)
+  const inARow = told.filter((time) => Date.parse(time) > lastRunMs)
+  return {
+    type: 'run.missed',
+    id: `${job}/missed/${until}`,
+    time: toLocalIso(now, 'milliseconds'),
+    job,
+    after: entry.last_missed,
+    last_run: entry.last_run,
+    until,
+    count: told.length,
+    due: told.slice(-TOLD),
+    in_a_row: inARow.length,
+    in_a_row_since: inARow[0] ?? null,
+  }
 }
 
-/**
- * After which time to look: the schedule was not known before, the times before it were decided, or
- * what ran then is not known any more. What lies in the future was said by a clock that was wrong.
- */
-function beginning({ entry, schedule, ended }: Known, markMs: number | undefined, nowMs: number): number {
-  const [sinceMs, missedMs] = [Date.parse(schedule.since), Date.parse(entry.last_missed ?? '')]
-  const isPruned = entry.total_runs > ended.length
-  const oldestMs = isPruned ? (ended[0]?.startedMs ?? Date.parse(entry.last_run ?? '')) : NaN
-  // The first pass after such a clock begins now, and its mark is where the next goes on.
-  const wasWrong = sinceMs > nowMs || missedMs > nowMs
-  const times = [wasWrong ? (markMs ?? nowMs) : sinceMs, markMs ?? NaN, missedMs, oldestMs]
-  return Math.max(...times.filter((time) => time <= nowMs))
+interface Ended {
+  readonly ended: readonly RunSpan[]
+  /** What ran before is not known any more. */
+  readonly sinceMs: number
 }
 
-/** Whether the summary holds all runs since the last look. */
-function remembersEnough({ recent_runs: runs, total_runs: total }: SummaryEntry, markMs: number | undefined): boolean {
+/** Whether the summary holds all runs that matter: none that it forgot ended later than those that it holds. */
+function remembersEnough({ entry, afterMs }: Known): boolean {
+  const { recent_runs: runs, total_runs: total } = entry
   if (total <= runs.length) return runs.every(({ started }) => started !== undefined)
-  const oldest = runs[0]?.started
-  return markMs !== undefined && oldest !== undefined && Date.parse(oldest) < markMs
+  // One that was lost is on record much later than its end.
+  const oldest = runs.find(({ duration_ms }) => duration_ms !== null)
+  return oldest !== undefined && spansOf(oldest).some(({ endedMs }) => endedMs < afterMs - EARLY_MS)
 }
 
-function rememberedSpans(entry: SummaryEntry): RunSpan[] {
-  return entry.recent_runs.flatMap(({ started, duration_ms }) =>
-    started === undefined ? [] : span(started, duration_ms),
-  )
+function remembered({ entry }: Known): Ended {
+  return { ended: entry.recent_runs.flatMap(spansOf), sinceMs: -Infinity }
 }
 
-function readSpans(home: Home): ReadonlyMap<string, readonly RunSpan[]> {
-  const byJob = [...groupBy(readAllRuns(home), ({ job }) => job)]
-  return new Map(byJob.map(([job, all]) => [job, all.flatMap((run) => span(run.started, run.duration_ms))]))
+/** By the journal, which may have been pruned to less than the summary remembers. */
+function completed(known: Known, { byJob, reachesBack }: Recorded): Ended {
+  const recorded = (byJob.get(known.job) ?? []).flatMap(spansOf)
+  if (reachesBack) return { ended: recorded, sinceMs: -Infinity }
+  const { total_runs: total, last_run: last } = known.entry
+  const { ended: inSummary } = remembered(known)
+  const ended = recorded.length > inSummary.length ? recorded : inSummary
+  if (total <= ended.length) return { ended, sinceMs: -Infinity }
+  const startsMs = ended.map(({ startedMs }) => startedMs)
+  return { ended, sinceMs: startsMs.reduce((a, b) => Math.min(a, b), Date.parse(last ?? '')) }
 }
 
-function span(started: string, durationMs: number | null): RunSpan[] {
+interface Recorded {
+  readonly byJob: ReadonlyMap<string, readonly RunFinished[]>
+  readonly reachesBack: boolean
+}
+
+function readRuns(home: Home, backToMs: number): Recorded {
+  const { runs, reachesBack } = readRunsBackTo(home, backToMs)
+  return { byJob: groupBy(runs, ({ job }) => job), reachesBack }
+}
+
+/** A run whose end nobody saw lasted until it was last seen. */
+function spansOf({ started, duration_ms, last_seen }: RecentRun | RunFinished): RunSpan[] {
+  if (started === undefined) return []
   const startedMs = Date.parse(started)
-  return [{ startedMs, endedMs: startedMs + (durationMs ?? 0) }]
+  const endedMs = duration_ms === null ? Date.parse(last_seen ?? started) : startedMs + duration_ms
+  return [{ startedMs, endedMs }]
 }

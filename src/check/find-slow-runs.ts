@@ -1,4 +1,4 @@
-import type { RunSlow } from '../record/event.ts'
+import type { RunSlow, RunVanished } from '../record/event.ts'
 import { toLocalIso } from '../platform/clock.ts'
 import type { RunManifest } from '../record/spool.ts'
 import type { SummaryEntry } from '../record/summary-entry.ts'
@@ -14,11 +14,25 @@ export function findSlowRuns(summary: Summary, running: readonly RunManifest[], 
   return running.flatMap(({ job, run_id, started, slow_after_ms }) => {
     const entry = summary.get(job)
     const limitMs = slow_after_ms ?? learntLimitMs(entry)
-    const isKnown = entry?.slow_run?.run_id === run_id
+    const isKnown = entry?.slow_runs.some((run) => run.run_id === run_id) ?? false
     if (limitMs === null || limitMs === 0 || isKnown || now.getTime() - Date.parse(started) <= limitMs) return []
     const time = toLocalIso(now, 'milliseconds')
     return [{ type: 'run.slow', id: `${run_id}/slow`, time, job, run_id, started, limit_ms: limitMs }]
   })
+}
+
+/**
+ * The slow runs that nothing will end: neither in progress nor to be recorded, because somebody removed what was
+ * written while they ran, say. Pure.
+ * @param spooled the runs of which there was a spool before the summary was read
+ */
+export function findVanishedRuns(summary: Summary, spooled: ReadonlySet<string>, now: Date): RunVanished[] {
+  const time = toLocalIso(now, 'milliseconds')
+  return [...summary].flatMap(([job, { slow_runs: slow }]) =>
+    slow
+      .filter(({ run_id }) => !spooled.has(run_id))
+      .map(({ run_id }) => ({ type: 'run.vanished', id: `${run_id}/vanished`, time, job, run_id })),
+  )
 }
 
 /** How long a run may take by the runs before it, in milliseconds; null when they are too few to say. */

@@ -11,8 +11,8 @@ const MAX_BYTES = 16 * 1024 * 1024
 export type LookMarks = ReadonlyMap<string, number>
 
 /**
- * What `logs/.checked` says. It only saves work: without it the next pass decides once more, by what
- * the journal still holds. What lies after now says nothing: the clock was set back.
+ * What `logs/.checked` says. It saves work: without it the next pass decides once more, by what the journal still
+ * holds; a run that was lost then ends with its last sign of life, and a grace that was changed is that of now. What lies after now says nothing: the clock was set back.
  */
 export function readLookMarks(home: Home, now: Date): LookMarks {
   try {

@@ -1,4 +1,5 @@
 import { isUndelivered, type Alert } from '../record/alerts.ts'
+import type { Starts } from '../schedule/timetable.ts'
 import type { RunningRun } from '../record/read-records.ts'
 import type { SummaryEntry } from '../record/summary-entry.ts'
 
@@ -23,6 +24,15 @@ export function deliveryState(entry: SummaryEntry | null, now: Date): DeliverySt
   if (entry.awaiting_delivery_since !== null) return 'pending'
   const ofLastRun = entry.last_status === 'success' || entry.last_delivery?.run_id === entry.last_run_id
   return (ofLastRun ? entry.last_delivery?.status : undefined) ?? 'not expected'
+}
+
+/** What an interval is counted from. */
+export function startsOf(entry: Pick<SummaryEntry, 'last_run'>, running: readonly RunningRun[] = []): Starts {
+  const going = running.map(({ manifest }) => Date.parse(manifest.started))
+  return {
+    ended: entry.last_run === null ? null : new Date(entry.last_run),
+    going: going.length === 0 ? null : new Date(Math.max(...going)),
+  }
 }
 
 /** Half of the remembered runs were faster; null when none has a known duration. */

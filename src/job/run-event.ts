@@ -83,8 +83,12 @@ export function runFinishedEvent(spec: RecordedJob, redactor: Redactor, facts: R
   }
 }
 
-/** A start that is put off on purpose is not late. */
-export function scheduleOf(options: RecordedJob['options']): JobSchedule | null {
+type ScheduleOptions = Pick<RunOptions, 'schedule' | 'tz' | 'graceMs' | 'jitterMs'>
+
+/** When a job with these options is due, if they say so. A start that is put off on purpose is not late. */
+export function scheduleOf(options: ScheduleOptions & { readonly schedule: string }): JobSchedule
+export function scheduleOf(options: ScheduleOptions): JobSchedule | null
+export function scheduleOf(options: ScheduleOptions): JobSchedule | null {
   const { schedule, tz, graceMs, jitterMs } = options
   return schedule === null ? null : { expression: schedule, tz, grace_ms: graceMs + jitterMs }
 }

@@ -12,3 +12,8 @@ export function newRunId(): string {
 export function isRunId(text: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text)
 }
+
+/** When an id was made, in milliseconds since 1970; null for one that is not of `newRunId`. */
+export function runIdMadeMs(id: string): number | null {
+  return isRunId(id) ? Number.parseInt(id.slice(0, 13).replace('-', ''), 16) : null
+}

@@ -29,7 +29,7 @@ export interface Alert {
   readonly consecutive_errors: number
   readonly since: string
   readonly run_id: string | null
-  /** Failures, missed runs or refusals in a row; 1 where there is nothing to count. */
+  /** Failures, missed runs or refusals in a row, or slow runs at once; 1 where there is nothing to count. */
   readonly count: number
   readonly acknowledged: boolean
 }
@@ -130,15 +130,19 @@ function undelivered(job: string, entry: SummaryEntry, now: Date): Alert | null 
 }
 
 function slow(job: string, entry: SummaryEntry): Alert | null {
-  const run = entry.slow_run
-  if (run === null) return null
+  const { length: count, 0: oldest } = entry.slow_runs
+  if (oldest === undefined) return null
+  const goesOn = `goes on for more than ${formatDuration(oldest.limit_ms)}`
   return {
-    ...common(job, entry, 'slow', run.started),
-    alert_time: run.started,
-    message: `the run that began ${run.started} goes on for more than ${formatDuration(run.limit_ms)}`,
+    ...common(job, entry, 'slow', oldest.started),
+    alert_time: oldest.started,
+    message:
+      count === 1
+        ? `the run that began ${oldest.started} ${goesOn}`
+        : `${count} runs are slow, the oldest began ${oldest.started} and ${goesOn}`,
     last_error: null,
-    run_id: run.run_id,
-    count: 1,
+    run_id: oldest.run_id,
+    count,
   }
 }
 

@@ -37,7 +37,7 @@ export interface RunFinished extends EventBase {
   readonly duration_ms: number | null
   readonly status: RunStatus
   readonly reason: RunReason
-  /** What cronwrap returned; null when nobody saw the end. */
+  /** The job's own code, 128+n for a signal, 124, 126 or 127; null when nobody saw the end. */
   readonly exit_code: number | null
   readonly signal: string | null
   readonly attempts: number
@@ -58,6 +58,8 @@ export interface RunFinished extends EventBase {
   readonly schedule?: JobSchedule | null
   /** Time on the processor, of the job and of those of its descendants that ended before it; null where the system does not tell. */
   readonly cpu_ms?: number | null
+  /** Of a run whose end nobody saw: when it was last seen to be alive. */
+  readonly last_seen?: string
   /** The most that was seen; null for a run too short to look at, or where the system does not tell. */
   readonly max_memory_bytes?: number | null
 }
@@ -112,18 +114,25 @@ export interface ScheduleSet extends EventBase {
   readonly source: Exclude<ScheduleSource, 'run'>
   /** The crontab it was imported from, where that alone was looked at. */
   readonly file?: string
+  /** A run was in progress: its end is still to come, and what it said at its start is older than this. */
+  readonly running?: boolean
 }
 
 /** Times at which the job was due and did not start. */
 export interface RunMissed extends EventBase {
   readonly type: 'run.missed'
-  /** The last time that had been missed before these: the event counts only where that is still so. */
+  /** The last time that had been missed before these: the event counts only where that and `last_run` are still so. */
   readonly after: string | null
+  /** The last run that had ended, as in the summary. */
+  readonly last_run: string | null
   /** The last of these times. */
   readonly until: string
   readonly count: number
   /** At most the last 20 of them. */
   readonly due: readonly string[]
+  /** How many lie after the start of that run, and the first of those. */
+  readonly in_a_row: number
+  readonly in_a_row_since: string | null
 }
 
 /** A run goes on for far longer than those before it. */
@@ -132,6 +141,12 @@ export interface RunSlow extends EventBase {
   readonly run_id: string
   readonly started: string
   readonly limit_ms: number
+}
+
+/** A run that was slow is no more, and nothing is left that could say how it ended. */
+export interface RunVanished extends EventBase {
+  readonly type: 'run.vanished'
+  readonly run_id: string
 }
 
 /** Somebody knows about the job's present alerts. */
@@ -151,6 +166,7 @@ export type JobEvent =
   | RunSkipped
   | RunMissed
   | RunSlow
+  | RunVanished
   | Delivery
   | AlertAcknowledged
   | JobForgotten
@@ -203,6 +219,7 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
         isOneOf([true, false, null], event['expects_delivery']) &&
         isMissingOr(isScheduleOrNull, event['schedule']) &&
         isMissingOr(isCountOrNull, event['cpu_ms']) &&
+        isMissingOr(isTime, event['last_seen']) &&
         isMissingOr(isCountOrNull, event['max_memory_bytes'])
       )
     case 'run.skipped':
@@ -220,18 +237,22 @@ function hasFieldsOfItsType(event: Record<string, unknown>): boolean {
       return true
     case 'run.missed':
       return (
-        isNullOr(isTime, event['after']) &&
+        [event['after'], event['last_run'], event['in_a_row_since']].every((time) => isNullOr(isTime, time)) &&
         isTime(event['until']) &&
         isCount(event['count']) &&
+        isCount(event['in_a_row']) &&
         isListOf(event['due'], isTime)
       )
     case 'run.slow':
       return isText(event['run_id']) && isTime(event['started']) && isCount(event['limit_ms'])
+    case 'run.vanished':
+      return isText(event['run_id'])
     case 'schedule.set':
       return (
         isScheduleOrNull(event['schedule']) &&
         isOneOf(SCHEDULE_SOURCES, event['source']) &&
-        isMissingOr(isText, event['file'])
+        isMissingOr(isText, event['file']) &&
+        isOneOf([true, false, undefined], event['running'])
       )
     default:
       return isNotificationEvent(event)

@@ -1,11 +1,11 @@
 import { toWholeSeconds } from '../platform/clock.ts'
 import { applyNotification } from './fold-notification.ts'
-import { applyMissed, applySchedule, applySlow, scheduleAfterRun } from './fold-schedule.ts'
+import { applyMissed, applySchedule, applySlow, applyVanished, scheduleAfterRun } from './fold-schedule.ts'
 import type { AlertAcknowledged, Delivery, JobEvent, JobForgotten, RunFinished } from './event.ts'
 import { withoutFailing, withoutWaits } from './failing-channel.ts'
 import type { NotificationResult } from './notification-event.ts'
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts'
-import { EMPTY_ENTRY, REMEMBERED, type SummaryEntry } from './summary-entry.ts'
+import { EMPTY_ENTRY, REMEMBERED, type RecentRun, type SummaryEntry } from './summary-entry.ts'
 import type { Summary } from './summary.ts'
 
 /** An event and where its line ends in the journal. */
@@ -29,7 +29,8 @@ export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
     // Without its cursor: should what comes before this be folded again, this is too.
     if (event.type === 'job.forgotten') next.delete(event.job)
     else next.set(event.job, { ...applyEvent(entry, event), cursor: formatPosition(position) })
-    if (event.type === 'schedule.set' && isBlank(next.get(event.job))) next.delete(event.job)
+    const isOver = event.type === 'schedule.set' && event.running !== true
+    if (isOver && isBlank(next.get(event.job))) next.delete(event.job)
     const target = targetThatIsWell(event)
     if (target !== null) next = withoutFailing(next, target)
     if (event.type === 'notification.cleared') next = withoutWaits(next, event.target)
@@ -40,6 +41,7 @@ export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
 /** What somebody still records of a job that was forgotten meanwhile does not bring it back. */
 const PRESUMES_A_JOB: ReadonlySet<JobEvent['type']> = new Set<JobEvent['type']>([
   'run.missed',
+  'run.vanished',
   'alert.acknowledged',
   'notification',
   'notification.attempt',
@@ -58,7 +60,8 @@ function targetThatIsWell(event: JobEvent): string | null {
 /** Known by its schedule only, which is gone. */
 function isBlank(entry: SummaryEntry | undefined): boolean {
   if (entry === undefined || entry.schedule !== null || entry.schedule_in_config !== null) return false
-  return [entry.last_run, entry.last_delivery, entry.slow_run].every((each) => each === null) && entry.told.length === 0
+  if (entry.last_run !== null || entry.last_delivery !== null) return false
+  return entry.slow_runs.length === 0 && entry.told.length === 0
 }
 
 function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>): SummaryEntry {
@@ -74,9 +77,11 @@ function applyEvent(entry: SummaryEntry, event: Exclude<JobEvent, JobForgotten>)
     case 'schedule.set':
       return applySchedule(entry, event)
     case 'run.missed':
-      return event.after === entry.last_missed ? applyMissed(entry, event) : entry
+      return event.after === entry.last_missed && event.last_run === entry.last_run ? applyMissed(entry, event) : entry
     case 'run.slow':
       return applySlow(entry, event)
+    case 'run.vanished':
+      return applyVanished(entry, event)
     case 'notification':
     case 'notification.attempt':
     case 'notification.outcome':
@@ -116,9 +121,14 @@ function applyRun(entry: SummaryEntry, run: RunFinished): SummaryEntry {
     awaiting_delivery_since: expects ? (entry.awaiting_delivery_since ?? (owes ? finished : null)) : null,
     delivery_grace_ms: run.delivery_grace_ms,
     alert_after: run.alert_after,
-    recent_runs: remember(entry.recent_runs, { run_id: run.run_id, started, duration_ms: run.duration_ms }),
+    recent_runs: remember(entry.recent_runs, recentRun(run)),
     ...scheduleAfterRun(entry, run),
   }
+}
+
+function recentRun({ run_id, started, duration_ms, last_seen: seen }: RunFinished): RecentRun {
+  const times = { started: toWholeSeconds(started), ...(seen === undefined ? {} : { last_seen: toWholeSeconds(seen) }) }
+  return { run_id, ...times, duration_ms }
 }
 
 function applyDelivery(entry: SummaryEntry, delivery: Delivery): SummaryEntry {

@@ -10,7 +10,7 @@ import { readManifest, type RunManifest } from './spool.ts'
 import type { SummaryEntry } from './summary-entry.ts'
 import { MAX_VIEW_BYTES, readSummaryFile, type Summary } from './summary.ts'
 import { foldIntoViews } from './publish.ts'
-import { isGone, sweepLostRuns } from './sweep.ts'
+import { isGone, runIdIn, sweepLostRuns } from './sweep.ts'
 
 /** Who only reads does not wait long for those who write. */
 const READER_BUDGET_MS = 1_000
@@ -73,6 +73,11 @@ export function listRunning(home: Home): RunningRun[] {
         return [] // Another user's.
       }
     })
+}
+
+/** The runs in progress and those that are still to be recorded, by id; none that has left no spool. */
+export function listSpooled(home: Home): ReadonlySet<string> {
+  return new Set(listDirectory(home.running).map(runIdIn))
 }
 
 /**

@@ -9,6 +9,8 @@ export interface RecentRun {
   /** Missing in views of older versions. */
   readonly started?: string
   readonly duration_ms: number | null
+  /** Of a run whose end nobody saw. */
+  readonly last_seen?: string
 }
 
 /** When the job is due, who said so, and since when that is known: times before it are nobody's concern. */
@@ -71,6 +73,8 @@ export interface SummaryEntry {
   readonly schedule: KnownSchedule | null
   /** What cronwrap.json said last: only a change there is news. */
   readonly schedule_in_config: JobSchedule | null
+  /** When anybody but a run said last when the job is due, or that it is not. */
+  readonly last_schedule_set: string | null
   readonly missed_runs: number
   /** Since the last run. */
   readonly consecutive_missed: number
@@ -78,8 +82,8 @@ export interface SummaryEntry {
   readonly missed_since: string | null
   /** The last time at which the job was due and did not start, ever. */
   readonly last_missed: string | null
-  /** The run that goes on for far longer than those before it. */
-  readonly slow_run: SlowRun | null
+  /** Those in progress that go on for far longer than the runs before them, the oldest first. */
+  readonly slow_runs: readonly SlowRun[]
   readonly alert_after: number
   /** Alerts that somebody knows about, the latest of each kind. */
   readonly acknowledged: readonly KnownAlert[]
@@ -125,11 +129,12 @@ export const EMPTY_ENTRY: SummaryEntry = {
   skipped_runs: 0,
   schedule: null,
   schedule_in_config: null,
+  last_schedule_set: null,
   missed_runs: 0,
   consecutive_missed: 0,
   missed_since: null,
   last_missed: null,
-  slow_run: null,
+  slow_runs: [],
   alert_after: 3,
   acknowledged: [],
   recent_runs: [],

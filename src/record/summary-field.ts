@@ -34,11 +34,11 @@ const CHECKS: ReadonlyMap<keyof SummaryEntry, Check> = new Map<keyof SummaryEntr
   ...(['last_run', 'last_finished', 'last_success', 'first_error', 'awaiting_delivery_since'] as const).map(
     isTimeField,
   ),
-  ...(['first_delivery_failure', 'missed_since', 'last_missed'] as const).map(isTimeField),
+  ...(['first_delivery_failure', 'missed_since', 'last_missed', 'last_schedule_set'] as const).map(isTimeField),
   ...(['last_exit_code', 'last_duration_ms', 'last_cpu_ms', 'last_max_memory_bytes'] as const).map(isCountField),
   ['schedule', nullOr(isKnownSchedule)],
   ['schedule_in_config', nullOr(isSchedule)],
-  ['slow_run', nullOr(isSlowRun)],
+  ['slow_runs', listOf(isSlowRun)],
   ['told', listOf(isToldStep)],
   ['notifications', listOf(isPendingNotification)],
   ['failing_targets', listOf(isFailingTarget)],
@@ -77,6 +77,7 @@ function isRecentRun(value: unknown): boolean {
     isObject(value) &&
     isText(value['run_id']) &&
     isMissingOr(isTime, value['started']) &&
+    isMissingOr(isTime, value['last_seen']) &&
     isNullOr(isCount, value['duration_ms'])
   )
 }

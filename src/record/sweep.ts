@@ -114,7 +114,8 @@ function isSpoolName(name: string): boolean {
   return isRunId(runIdIn(name))
 }
 
-function runIdIn(name: string): string {
+/** What a spool is named for, whatever becomes of it. */
+export function runIdIn(name: string): string {
   return name.slice(-36)
 }
 
@@ -188,7 +189,14 @@ function lostEvent(directory: string, manifest: RunManifest, now: Date): RunFini
     delivery_grace_ms: manifest.delivery_grace_ms,
     host: hostname(),
     schedule: manifest.schedule,
+    last_seen: toLocalIso(lastSignOfLife(directory, manifest, now), 'milliseconds'),
   }
+}
+
+/** A clock that was corrected may put it anywhere. */
+function lastSignOfLife(directory: string, { started }: RunManifest, now: Date): Date {
+  const changedMs = now.getTime() - ageOf(directory, now)
+  return new Date(Math.min(Math.max(changedMs, Date.parse(started)), now.getTime()))
 }
 
 function attemptNumbers(directory: string): number[] {

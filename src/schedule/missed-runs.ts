@@ -1,7 +1,7 @@
 import type { Timetable } from './timetable.ts'
 
 /** A run begins this much early at most: clocks are corrected, and records hold whole seconds. */
-const EARLY_MS = 5_000
+export const EARLY_MS = 5_000
 /** More times than these are left for the next look. */
 const MOST_AT_ONCE = 5_000
 
@@ -20,8 +20,10 @@ export interface Expected {
 
 export interface Missed {
   readonly due: readonly Date[]
-  /** The last time that was decided, or the start that the next interval begins with. */
+  /** Up to when every time is decided; for an interval, the start that the next one begins with. */
   readonly decidedUntilMs: number
+  /** That is further than before because there was a time to decide, or a start; not because time passed. */
+  readonly hasDecided: boolean
 }
 
 /**
@@ -45,9 +47,11 @@ function missedInCalendar(
 ): Missed {
   const missed: Date[] = []
   let first = 0
-  let decidedUntilMs = afterMs
+  let looked = 0
+  let lastMs = afterMs
   let due = next(new Date(afterMs))
-  for (let looked = 0; due !== null && due.getTime() + graceMs <= nowMs && looked < MOST_AT_ONCE; looked++) {
+  for (; due !== null && due.getTime() + graceMs <= nowMs; looked++) {
+    if (looked === MOST_AT_ONCE) return { due: missed, decidedUntilMs: lastMs, hasDecided: true }
     const dueMs = due.getTime()
     const following = next(due)
     const gapMs = following === null ? Infinity : following.getTime() - dueMs
@@ -55,10 +59,11 @@ function missedInCalendar(
     const latestMs = Math.min(dueMs + graceMs, dueMs + gapMs - earlyMs)
     while ((runs[first]?.endedMs ?? Infinity) < dueMs - earlyMs) first += 1
     if (!isServed(runs, first, { earliestMs: dueMs - earlyMs, dueMs, latestMs })) missed.push(due)
-    decidedUntilMs = dueMs
+    lastMs = dueMs
     due = following
   }
-  return { due: missed, decidedUntilMs }
+  // There is none in between.
+  return { due: missed, decidedUntilMs: Math.max(lastMs, nowMs - graceMs), hasDecided: looked > 0 }
 }
 
 /** Whether a run began in time, or went on when it was time. */
@@ -82,13 +87,17 @@ function missedIntervals(
 ): Missed {
   const missed: Date[] = []
   let lastMs = afterMs
-  for (let looked = 0; lastMs + everyMs + graceMs <= nowMs && looked < MOST_AT_ONCE; looked++) {
+  let outlastedUntilMs = -Infinity
+  for (let at = 0, looked = 0; looked < MOST_AT_ONCE; looked++) {
+    const latestMs = (): number => Math.min(lastMs + everyMs + graceMs, nowMs)
+    for (let run = runs[at]; run !== undefined && run.startedMs <= latestMs(); run = runs[++at]) {
+      lastMs = Math.max(lastMs, run.startedMs)
+      outlastedUntilMs = Math.max(outlastedUntilMs, run.endedMs)
+    }
     const dueMs = lastMs + everyMs
-    const served = runs.find(({ startedMs, endedMs }) =>
-      startedMs > lastMs ? startedMs <= dueMs + graceMs : endedMs >= dueMs,
-    )
-    if (served === undefined) missed.push(new Date(dueMs))
-    lastMs = served !== undefined && served.startedMs > lastMs ? served.startedMs : dueMs
+    if (dueMs + graceMs > nowMs) break
+    if (outlastedUntilMs < dueMs) missed.push(new Date(dueMs))
+    lastMs = dueMs
   }
-  return { due: missed, decidedUntilMs: lastMs }
+  return { due: missed, decidedUntilMs: lastMs, hasDecided: lastMs > afterMs }
 }

@@ -4,6 +4,7 @@ import { toLocalIso } from '../platform/clock.ts'
 import { newRunId } from '../platform/run-id.ts'
 import type { JobSchedule, ScheduleSet } from '../record/event.ts'
 import { publishAll } from '../record/publish.ts'
+import { listRunning } from '../record/read-records.ts'
 
 export interface ScheduleChange {
   readonly job: string
@@ -24,28 +25,36 @@ export interface ScheduleOrigin {
 export async function recordSchedules(
   home: Home,
   changes: readonly ScheduleChange[],
-  { source, file }: ScheduleOrigin,
+  origin: ScheduleOrigin,
   now: Date,
 ): Promise<void> {
   if (changes.length === 0) return
   try {
-    const time = toLocalIso(now, 'milliseconds')
-    const ofFile = file === null ? {} : { file }
-    await publishAll(
-      home,
-      changes.map(({ job, schedule }) => ({
-        type: 'schedule.set',
-        id: newRunId(),
-        time,
-        job,
-        schedule,
-        source,
-        ...ofFile,
-      })),
-    )
+    await publishAll(home, scheduleEvents(home, changes, origin, now))
   } catch (error) {
     throw new CronwrapError('CANNOT_RECORD', `the schedule could not be recorded: ${messageOf(error)}`, {
       cause: error,
     })
   }
+}
+
+export function scheduleEvents(
+  home: Home,
+  changes: readonly ScheduleChange[],
+  { source, file }: ScheduleOrigin,
+  now: Date,
+): ScheduleSet[] {
+  const time = toLocalIso(now, 'milliseconds')
+  const ofFile = file === null ? {} : { file }
+  const running = new Set(listRunning(home).map(({ manifest }) => manifest.job))
+  return changes.map(({ job, schedule }) => ({
+    type: 'schedule.set',
+    id: newRunId(),
+    time,
+    job,
+    schedule,
+    source,
+    ...ofFile,
+    ...(running.has(job) ? { running: true } : {}),
+  }))
 }

@@ -56,15 +56,28 @@ function earliestOf(crons: readonly Cron[]): (after: Date) => Date | null {
   }
 }
 
+/** When the newest run of a job started. */
+export interface Starts {
+  /** Of those that ended; null for none. */
+  readonly ended: Date | null
+  /** Of those in progress; null for none. */
+  readonly going: Date | null
+}
+
 /**
  * The next time a job is due; null when it is at no time any more. One in the past is overdue: an interval
  * passes from the last start, or from when the schedule was first known, and nothing was started since.
+ * A run in progress serves the times that it outlasts, so its job is not overdue.
  * @throws CronwrapError `BAD_VALUE`
  */
-export function nextDue(schedule: Omit<KnownSchedule, 'source'>, lastStart: Date | null, now: Date): Date | null {
+export function nextDue(schedule: Omit<KnownSchedule, 'source'>, { ended, going }: Starts, now: Date): Date | null {
   const timetable = readTimetable(schedule)
   if (timetable.kind === 'calendar') return timetable.next(now)
-  return new Date(Math.max(Date.parse(schedule.since), lastStart?.getTime() ?? -Infinity) + timetable.everyMs)
+  const { everyMs } = timetable
+  const starts = [ended, going].map((start) => start?.getTime() ?? -Infinity)
+  const dueMs = Math.max(Date.parse(schedule.since), ...starts) + everyMs
+  const outlasted = going === null ? 0 : Math.ceil((now.getTime() - dueMs) / everyMs)
+  return new Date(dueMs + Math.max(0, outlasted) * everyMs)
 }
 
 function hasYear(expression: string): boolean {

@@ -5,10 +5,9 @@ import { toLocalIso } from '../../src/platform/clock.ts'
 import { makeDirectory } from '../../src/platform/make-directory.ts'
 import type { RunFinished } from '../../src/record/event.ts'
 import { appendEvent } from '../../src/record/journal.ts'
-import { Spool } from '../../src/record/spool.ts'
-import { newRunId } from '../../src/platform/run-id.ts'
 import { getAlerts } from '../../src/record/read-records.ts'
 import { parseCrontab } from '../../src/schedule/crontab.ts'
+import { beginRun } from '../support/begin-run.ts'
 import { runFinished } from '../support/events.ts'
 import { createRig } from '../support/rig.ts'
 import { seeded } from '../support/seeded.ts'
@@ -117,8 +116,6 @@ function simulate(tz: string, from: Date, to: Date, random: () => number): Simul
   return { runs: runs.sort((a, b) => Date.parse(a.time) - Date.parse(b.time)), missed }
 }
 
-const UNLIMITED = { max_output: 0, redact: [], no_redact: false, schedule: null, slow_after_ms: 0 }
-
 /** Records the runs as they end, and looks every so often, as cron and people would. */
 async function replay(
   home: Home,
@@ -132,7 +129,7 @@ async function replay(
     nowMs = Math.min(to.getTime(), nowMs + (random() < 0.1 ? 12 * 60 : 1 + random() * 400) * MINUTE_MS)
     for (; Date.parse(runs[next]?.time ?? '9999') <= nowMs; next++) appendEvent(home, runs[next] as RunFinished)
     const going = runs.slice(next).filter(({ started }) => Date.parse(started) <= nowMs)
-    const spools = going.map((run) => Spool.create(home, { ...run, ...UNLIMITED, run_id: newRunId() }))
+    const spools = going.map((run) => beginRun(home, run.job, Date.parse(run.started)))
     await check(home, new Date(nowMs))
     for (const spool of spools) spool.remove()
   }

@@ -289,7 +289,7 @@ test('15: * a run whose wrapper was killed is recorded once, as lost, with the o
   expect((await rig.run(['--job', 'lost', '--overlap', 'skip', '--', 'true'])).code).toBe(0)
   await Promise.all([rig.run(['status']), rig.run(['--job', 'other', '--', 'true']), rig.run(['alerts'])])
   expect(rig.runs().filter((run) => run.reason === 'lost')).toMatchObject([
-    { job: 'lost', status: 'error', exit_code: null, duration_ms: null },
+    { job: 'lost', status: 'error', exit_code: null, duration_ms: null, last_seen: expect.any(String) as string },
   ])
   expect(rig.summary()['lost']).toMatchObject({ total_runs: 2, total_errors: 1, last_status: 'success' })
   expect(rig.log('lost').match(/=== END /g)).toHaveLength(2)

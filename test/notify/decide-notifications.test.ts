@@ -84,7 +84,9 @@ test('what somebody knows of does not grow, but its end is told', () => {
 test('an alert that is known is another one when it comes again', () => {
   const scene = new Scene()
   const missed = (after: string | null, until: string): JobEvent => {
-    return { type: 'run.missed', id: until, time: until, job: 'job', after, until, count: 1, due: [until] }
+    const last_run = scene.summary.get('job')?.last_run ?? null
+    const times = { after, last_run, until, count: 1, in_a_row: 1, in_a_row_since: until, due: [until] }
+    return { type: 'run.missed', id: until, time: until, job: 'job', ...times }
   }
   const open = (): unknown[] =>
     deriveAlerts(scene.summary, new Date(scene.nowMs)).map(({ kind, acknowledged }) => [kind, acknowledged])

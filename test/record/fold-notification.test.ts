@@ -89,18 +89,21 @@ test('a run that has ended is not slow, and one before the last missed time ends
     started: at(0),
     limit_ms: 1,
   }
-  expect(entryAfter(slow).slow_run).toMatchObject({ run_id: 'job-1' })
-  expect(entryAfter(slow, runFinished('job', 1, { startedMs: START_MS })).slow_run).toBeNull()
-  expect(entryAfter(runFinished('job', 1, { startedMs: START_MS }), slow).slow_run).toBeNull()
+  expect(entryAfter(slow).slow_runs).toMatchObject([{ run_id: 'job-1' }])
+  expect(entryAfter(slow, runFinished('job', 1, { startedMs: START_MS })).slow_runs).toEqual([])
+  expect(entryAfter(runFinished('job', 1, { startedMs: START_MS }), slow).slow_runs).toEqual([])
   const missed: JobEvent = {
     type: 'run.missed',
     id: 'm',
     time: at(9),
     job: 'job',
     after: null,
+    last_run: null,
     until: at(5),
     count: 1,
     due: [at(5)],
+    in_a_row: 1,
+    in_a_row_since: at(5),
   }
   const before = runFinished('job', 1, { startedMs: START_MS + 4 * 60_000, durationMs: 360_000 })
   expect(entryAfter(missed, before)).toMatchObject({ missed_runs: 1, consecutive_missed: 1, missed_since: at(5) })

@@ -216,7 +216,7 @@ test('--no-redact keeps what is known, a bad pattern elsewhere hides all, a bad 
   expect(rig.log('open')).toContain('password=hunter22 ***\n')
   const bad = await rig.run(['--redact', '(', '--', 'true'])
   expect(bad).toMatchObject({ code: 125 })
-  expect(bad.stderr).toContain('--redact the value is no regular expression: Unterminated group')
+  expect(bad.stderr).toContain('--redact: the value is no regular expression: Unterminated group')
   const run = await rig.runWith({ CRONWRAP_REDACT: '(' }, ['--job', 'shut', '--', 'echo', 'hello'])
   expect(run).toMatchObject({ code: 0, stdout: 'hello\n' })
   expect(run.stderr).toContain('everything is hidden in the record')

@@ -52,7 +52,7 @@ test.each([
   ['@1790000000', '"@1790000000" is not understood'],
   ['now and then', '"now and then" is not understood'],
   ['', '"" is not understood'],
-  ['*-*-* 25:00:00', 'cannot be used'],
+  ['*-*-* 25:00:00', 'is not a schedule: 25 is not from 0 to 23'],
   ['*-*-*-* 05:00:00', 'cannot be said as a cron expression'],
 ])('what cannot be told: %s', (calendar, reason) => {
   expect(readCalendar(calendar)).toEqual({ kind: 'untold', reason: expect.stringContaining(reason) as string })

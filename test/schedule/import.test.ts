@@ -327,7 +327,7 @@ test('a line of which the job cannot be told is told by itself', async () => {
     `crontab line 2: ssh host cronwrap --job far -- true: ${untold}: another program starts it`,
     `crontab line 3: cronwrap --hme /x --job typo -- true: ${untold}: unknown option --hme`,
   ])
-  expect(stdout).toContain('2 of which the job cannot be told')
+  expect(stdout).toContain('2 whose job cannot be told')
   const report = await learn(rig)
   expect(report.job_not_told.map(({ where, reason }) => `${where}: ${reason}`)).toEqual([
     'crontab line 2: another program starts it',

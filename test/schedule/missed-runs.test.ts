@@ -77,6 +77,19 @@ test('a look takes so many times and says how far it came', () => {
   expect(second.decidedUntilMs).toBe(DAY + 6000 * MINUTE_MS)
 })
 
+test('what is decided follows the time where nothing is due, and the starts of an interval', () => {
+  const look = (expression: string, graceMinutes: number, runs: readonly RunSpan[]): object => {
+    const timetable = readTimetable({ expression, tz: 'UTC' })
+    const expected = { timetable, graceMs: graceMinutes * MINUTE_MS, afterMs: time('8:00') }
+    return findMissed(expected, runs, time('9:45'))
+  }
+  const at = (text: string): object => ({ due: [], decidedUntilMs: time(text), hasDecided: text !== '9:35' })
+  expect(look('0 12 * * *', 10, [run('9:00'), run('9:40')])).toEqual(at('9:35'))
+  expect(look('0 9 * * *', 10, [run('9:00'), run('9:40')])).toEqual({ ...at('9:35'), hasDecided: true })
+  expect(look('every 1d', 10, [run('9:00'), run('9:40')])).toEqual(at('9:40'))
+  expect(look('every 1d', 10, [run('9:00'), run('9:50')])).toEqual(at('9:00'))
+})
+
 test.each([
   ['0 9 * * *', 'Mars/Phobos', 'there is no such time zone'],
   ['0 25 * * *', 'UTC', 'Invalid value for hour: 25'],

@@ -1,7 +1,7 @@
 import fs from 'fs-extra'
 import { expect, test } from 'vitest'
 import type { JobSchedule } from '../../src/record/event.ts'
-import { createRig } from '../support/rig.ts'
+import { createRig, until } from '../support/rig.ts'
 
 const SCHEDULE: JobSchedule = { expression: '30 2 * * *', tz: 'Europe/Berlin', grace_ms: 300_000 }
 
@@ -57,6 +57,33 @@ test('schedule set, remove, and the table of what is known', async () => {
   expect((await rig.run(['schedule', 'set', 'x', 'every 2h'])).stdout).toMatch(
     /^x: every 2h, grace 10m; next .*\(in [12]h/,
   )
+})
+
+test('what is set by hand takes grace, jitter and time zone from the settings of the job', async () => {
+  await using rig = createRig()
+  fs.outputJsonSync(rig.home.config, { jobs: { job: { grace: '5m', jitter: '30m', tz: 'Asia/Shanghai' } } })
+  expect((await rig.run(['schedule', 'set', 'job', '0 9 * * *'])).stdout).toContain('Asia/Shanghai, grace 35m; ')
+  const schedule = { expression: '0 9 * * *', tz: 'Asia/Shanghai', grace_ms: 2_100_000 }
+  expect(rig.summary()['job']?.schedule).toMatchObject(schedule)
+  await rig.run(['schedule', 'set', 'job', '0 9 * * *', '--tz', 'UTC', '--grace', '1m'])
+  expect(rig.summary()['job']?.schedule).toMatchObject({ ...schedule, tz: 'UTC', grace_ms: 1_860_000 })
+})
+
+test('a job that runs is not overdue', async () => {
+  await using rig = createRig()
+  await rig.run(['schedule', 'set', 'job', 'every 100ms'])
+  const going = rig.start(['--job', 'job', '--', 'sleep', '60'])
+  await until('it runs', () => rig.running().length === 1)
+  await until('it has been long enough', () => Date.now() - fs.statSync(rig.home.running).mtimeMs > 200)
+  const before = Date.now()
+  expect((await rig.run(['schedule'])).stdout).not.toContain('overdue')
+  const { stdout } = await rig.run(['status', 'job'])
+  expect(Date.parse(/; next (\S+)/.exec(stdout)?.[1] ?? '')).toBeGreaterThan(before - 1000)
+  const [listed] = JSON.parse((await rig.run(['schedule', '--json'])).stdout) as { next: string }[]
+  expect(Date.parse(listed?.next ?? '')).toBeGreaterThan(before - 1000)
+  going.kill('SIGTERM')
+  await going
+  expect((await rig.run(['schedule'])).stdout).toContain('overdue')
 })
 
 test('an interval that is over is overdue, and one of a job that never ran begins when it was said', async () => {

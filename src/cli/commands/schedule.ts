@@ -7,15 +7,17 @@ import { schedule, timeZone } from '../../config/option-value.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
 import { toLocalIso } from '../../platform/clock.ts'
 import { formatDuration, parseDuration } from '../../platform/duration.ts'
+import { groupBy } from '../../platform/group-by.ts'
+import { scheduleOf } from '../../job/run-event.ts'
 import { printable } from '../../record/outcome-text.ts'
-import { readSummary, sweepBeforeReading } from '../../record/read-records.ts'
-import type { JobSchedule } from '../../record/event.ts'
+import { listRunning, readSummary, sweepBeforeReading, type RunningRun } from '../../record/read-records.ts'
 import type { Summary } from '../../record/summary.ts'
 import { EMPTY_ENTRY, type KnownSchedule, type SummaryEntry } from '../../record/summary-entry.ts'
 import { importSchedules, undoImport } from '../../schedule/import-schedules.ts'
 import { recordSchedules } from '../../schedule/record-schedule.ts'
-import { nextDue, readTimetable } from '../../schedule/timetable.ts'
+import { nextDue, readTimetable, type Starts } from '../../schedule/timetable.ts'
 import { JSON_FLAG, type Command, type CommandFlag, type CommandInput } from '../command.ts'
+import { startsOf } from '../job-status.ts'
 import { describeImport, describeSchedule, importAsJson } from '../import-report.ts'
 import { createColors, describeDistance, formatTable, print, printJson } from '../output.ts'
 
@@ -83,10 +85,11 @@ async function list({ home, flags, now }: CommandInput): Promise<number> {
   // Where we may not write, that stays for later.
   const warnings = await takeUpConfigSchedules(home, now).catch(() => [])
   for (const warning of warnings) process.stderr.write(`cronwrap: ${warning}\n`)
+  const running = readRunning(home)
   const jobs = [...readSummary(home)]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([job, entry]) => (entry.schedule === null ? [] : [{ job, schedule: entry.schedule, entry }]))
-    .map((each) => ({ ...each, ...nextOf(each.schedule, each.entry, now) }))
+    .map((each) => ({ ...each, ...nextOf(each.schedule, startsOf(each.entry, running.get(each.job)), now) }))
   if (flags.get('json') === 'true') {
     printJson(
       jobs.map(({ job, schedule: known, entry, next, problem }) => ({
@@ -133,11 +136,14 @@ interface Next {
   readonly problem: string | null
 }
 
+function readRunning(home: Home): ReadonlyMap<string, readonly RunningRun[]> {
+  return groupBy(listRunning(home), ({ manifest }) => manifest.job)
+}
+
 /** A run may have said what nobody can use: its job does not wait for it to be looked at. */
-function nextOf(known: Omit<KnownSchedule, 'source'>, entry: Pick<SummaryEntry, 'last_run'>, now: Date): Next {
+function nextOf(known: Omit<KnownSchedule, 'source'>, starts: Starts, now: Date): Next {
   try {
-    const lastStart = entry.last_run === null ? null : new Date(entry.last_run)
-    return { next: nextDue(known, lastStart, now), problem: null }
+    return { next: nextDue(known, starts, now), problem: null }
   } catch (error) {
     return { next: null, problem: messageOf(error) }
   }
@@ -165,15 +171,17 @@ async function set({ home, flags, now }: CommandInput, job: string, when: string
   const before = readSummary(home).get(job)
   refuseConfigured(home, job, before)
   const { options } = resolveRunOptions(new Map([['job', job]]), [], process.env, home)
-  const said: JobSchedule = {
-    expression: schedule(when),
-    tz: tz === undefined ? null : timeZone(tz),
-    grace_ms: grace === undefined ? options.graceMs : parseDuration(grace),
-  }
+  const said = scheduleOf({
+    ...options,
+    schedule: schedule(when),
+    ...(tz === undefined ? {} : { tz: timeZone(tz) }),
+    ...(grace === undefined ? {} : { graceMs: parseDuration(grace) }),
+  })
   readTimetable(said)
   await recordSchedules(home, [{ job, schedule: said }], BY_HAND, now)
   const entry = readSummary(home).get(job) ?? EMPTY_ENTRY
-  const { next } = nextOf(entry.schedule ?? { ...said, since: toLocalIso(now) }, entry, now)
+  const starts = startsOf(entry, readRunning(home).get(job))
+  const { next } = nextOf(entry.schedule ?? { ...said, since: toLocalIso(now) }, starts, now)
   if (flags.get('json') === 'true') {
     printJson({ job, ...said, next: next === null ? null : toLocalIso(next) })
     return 0

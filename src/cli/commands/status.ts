@@ -10,7 +10,7 @@ import { listRunning, readRuns, readSummary, sweepBeforeReading } from '../../re
 import { unknownJob } from '../../record/record-delivery.ts'
 import type { SummaryEntry } from '../../record/summary-entry.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
-import { describeJob, deliveryState, medianDurationMs, type JobStatus } from '../job-status.ts'
+import { describeJob, deliveryState, medianDurationMs, startsOf, type JobStatus } from '../job-status.ts'
 import { count, createColors, describeAge, formatTable, print, printJson } from '../output.ts'
 import { cpuText, memoryText, runsTable } from './runs.ts'
 
@@ -131,7 +131,7 @@ async function showJob({ home, flags, now }: CommandInput, job: string, statuses
   line('duration', durationCell(entry))
   if (entry?.last_run)
     line('used', `${cpuText(entry.last_cpu_ms)} of CPU, ${memoryText(entry.last_max_memory_bytes)} of memory`)
-  if (entry?.schedule) line('schedule', await describeSchedule(entry, now))
+  if (entry?.schedule) line('schedule', await describeSchedule(entry, status.running, now))
   line(
     'runs',
     `${entry?.total_runs ?? 0} in all, ${entry?.total_errors ?? 0} failed, ${entry?.skipped_runs ?? 0} skipped`,
@@ -146,14 +146,14 @@ async function showJob({ home, flags, now }: CommandInput, job: string, statuses
 }
 
 /** What says when it is due is loaded only where something does. */
-async function describeSchedule(entry: SummaryEntry, now: Date): Promise<string> {
-  const { schedule, last_run: last, missed_runs: missed } = entry
+async function describeSchedule(entry: SummaryEntry, running: JobStatus['running'], now: Date): Promise<string> {
+  const { schedule, missed_runs: missed } = entry
   if (schedule === null) return 'none'
   const { nextDue } = await import('../../schedule/timetable.ts')
   const zone = schedule.tz === null ? '' : ` ${schedule.tz}`
   const text = `${schedule.expression}${zone}, grace ${formatDuration(schedule.grace_ms)}; ${count(missed, 'run')} missed`
   try {
-    const next = nextDue(schedule, last === null ? null : new Date(last), now)
+    const next = nextDue(schedule, startsOf(entry, running), now)
     return next === null ? text : `${text}; next ${toLocalIso(next)}`
   } catch (error) {
     return `${text}; ${messageOf(error)}`
