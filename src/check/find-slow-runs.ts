@@ -6,14 +6,17 @@ import type { Summary } from '../record/summary.ts'
 
 /** Runs before this many have ended say little of how long one takes. */
 const RUNS_NEEDED = 3
+/** Until then: what is due at regular times hardly takes longer. Anything else may be meant to run for weeks. */
+const UNTIL_THEN_MS = 24 * 3_600_000
 const TIMES_THE_LONGEST = 3
 const LEAST_MS = 5 * 60_000
 
 /** The runs in progress that go on for far longer than those before them, and were not known to. Pure. */
 export function findSlowRuns(summary: Summary, running: readonly RunManifest[], now: Date): RunSlow[] {
-  return running.flatMap(({ job, run_id, started, slow_after_ms }) => {
+  return running.flatMap(({ job, run_id, started, slow_after_ms, schedule }) => {
     const entry = summary.get(job)
-    const limitMs = slow_after_ms ?? learntLimitMs(entry)
+    const isScheduled = schedule !== null || (entry?.schedule ?? null) !== null
+    const limitMs = slow_after_ms ?? learntLimitMs(entry) ?? (isScheduled ? UNTIL_THEN_MS : null)
     const isKnown = entry?.slow_runs.some((run) => run.run_id === run_id) ?? false
     if (limitMs === null || limitMs === 0 || isKnown || now.getTime() - Date.parse(started) <= limitMs) return []
     const time = toLocalIso(now, 'milliseconds')

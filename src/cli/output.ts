@@ -30,6 +30,7 @@ export function describeAge(iso: string, now: Date): string {
 /** `in 5m`, or `5m ago` for a time that is over. */
 export function describeDistance(time: Date, now: Date): string {
   const aheadMs = time.getTime() - now.getTime()
+  if (aheadMs >= 0 && aheadMs < 1000) return 'now'
   return aheadMs < 0 ? describeAge(time.toISOString(), now) : `in ${atAGlance(aheadMs)}`
 }
 

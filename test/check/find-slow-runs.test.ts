@@ -3,7 +3,8 @@ import { check } from '../../src/check/check.ts'
 import { toLocalIso } from '../../src/platform/clock.ts'
 import { getAlerts } from '../../src/record/read-records.ts'
 import { appendEvent } from '../../src/record/journal.ts'
-import type { Spool } from '../../src/record/spool.ts'
+import { findSlowRuns } from '../../src/check/find-slow-runs.ts'
+import type { RunManifest, Spool } from '../../src/record/spool.ts'
 import { beginRun } from '../support/begin-run.ts'
 import { runFinished } from '../support/events.ts'
 import { createRig, type Rig } from '../support/rig.ts'
@@ -25,6 +26,16 @@ async function checkMinutes(rig: Rig, from: number, to: number): Promise<object[
 function countOf(rig: Rig, type: string): number {
   return rig.events().filter((event) => event.type === type).length
 }
+
+test('before three runs are known, one of a job with a schedule is slow after a day', () => {
+  const run = { job: 'job', run_id: 'r', started: new Date(START_MS).toISOString(), slow_after_ms: null }
+  const manifest = { ...run, schedule: null } as unknown as RunManifest
+  const daily = { expression: '0 9 * * *', tz: null, grace_ms: 0 }
+  const after = (hours: number, each: RunManifest): number =>
+    findSlowRuns(new Map(), [each], new Date(START_MS + hours * 60 * MINUTE_MS)).length
+  expect([after(24, { ...manifest, schedule: daily }), after(25, { ...manifest, schedule: daily })]).toEqual([0, 1])
+  expect(after(1000, manifest)).toBe(0)
+})
 
 test('of several slow runs each is found once and ends by itself; the alert is as old as the oldest', async () => {
   await using rig = createRig()

@@ -3,7 +3,7 @@ import { takeUpConfigSchedules } from '../../check/config-schedules.ts'
 import { parseId } from '../../config/job-id.ts'
 import { nearest } from '../../config/nearest.ts'
 import { resolveRunOptions } from '../../config/resolve-run-options.ts'
-import { schedule, timeZone } from '../../config/option-value.ts'
+import { flagValue, schedule, timeZone } from '../../config/option-value.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
 import { toLocalIso } from '../../platform/clock.ts'
 import { formatDuration, parseDuration } from '../../platform/duration.ts'
@@ -174,8 +174,8 @@ async function set({ home, flags, now }: CommandInput, job: string, when: string
   const said = scheduleOf({
     ...options,
     schedule: schedule(when),
-    ...(tz === undefined ? {} : { tz: timeZone(tz) }),
-    ...(grace === undefined ? {} : { graceMs: parseDuration(grace) }),
+    ...(tz === undefined ? {} : { tz: flagValue('tz', tz, timeZone) }),
+    ...(grace === undefined ? {} : { graceMs: flagValue('grace', grace, parseDuration) }),
   })
   readTimetable(said)
   await recordSchedules(home, [{ job, schedule: said }], BY_HAND, now)
