@@ -11,6 +11,10 @@ import type { LookMarks } from './look-marks.ts'
 import { EARLY_MS, findMissed, type RunSpan } from '../schedule/missed-runs.ts'
 import { readTimetable, type Timetable } from '../schedule/timetable.ts'
 
+/** Of all jobs together, so that a pass after a long sleep does not last until the next one; each has some. */
+const MOST_TIMES = 10_000
+const LEAST_TIMES = 100
+
 /** Told one by one; of more, the number. */
 const TOLD = 20
 
@@ -50,11 +54,12 @@ export function findMissedRuns(scene: Scene): Missed {
   const forgetful = new Set(known.filter((each) => !remembersEnough(each)))
   const firstMs = [...forgetful].reduce((first, { afterMs }) => Math.min(first, afterMs), Infinity)
   const recorded = forgetful.size === 0 ? null : readRuns(scene.home, firstMs - EARLY_MS)
+  const mostAtOnce = Math.max(LEAST_TIMES, Math.floor(MOST_TIMES / Math.max(1, known.length)))
   const events: RunMissed[] = []
   const decidedUntilMs = new Map<string, number>()
   for (const each of known) {
     const { ended, sinceMs } = forgetful.has(each) && recorded !== null ? completed(each, recorded) : remembered(each)
-    const { due, ...found } = missedOf(scene, each, ended, Math.max(each.afterMs, sinceMs))
+    const { due, ...found } = missedOf(scene, { ...each, afterMs: Math.max(each.afterMs, sinceMs), mostAtOnce }, ended)
     if (due.length > 0) events.push(missedEvent(each, due, scene.now))
     // Only that time passed is worth a write when it spares the next pass the journal.
     const isWorthIt = found.hasDecided || forgetful.has(each)
@@ -94,15 +99,16 @@ function beginning(entry: SummaryEntry, schedule: KnownSchedule, markMs: number 
 
 function missedOf(
   { running, now }: Scene,
-  { job, schedule, timetable }: Known,
+  { job, schedule, timetable, afterMs, mostAtOnce }: Known & { readonly mostAtOnce: number },
   ended: readonly RunSpan[],
-  afterMs: number,
 ): ReturnType<typeof findMissed> {
   const going = running
     .filter((run) => run.job === job)
     .map(({ started }) => ({ startedMs: Date.parse(started), endedMs: Infinity }))
-  const runs = [...ended, ...going].sort((a, b) => a.startedMs - b.startedMs)
-  return findMissed({ timetable, graceMs: schedule.grace_ms, afterMs }, runs, now.getTime())
+  // One that ended later than now did so by a clock that was wrong.
+  const known = ended.map((run) => (run.endedMs > now.getTime() ? { ...run, endedMs: run.startedMs } : run))
+  const runs = [...known, ...going].sort((a, b) => a.startedMs - b.startedMs)
+  return findMissed({ timetable, graceMs: schedule.grace_ms, afterMs, mostAtOnce }, runs, now.getTime())
 }
 
 function missedEvent({ job, entry }: Known, due: readonly Date[], now: Date): RunMissed {
@@ -166,10 +172,11 @@ function readRuns(home: Home, backToMs: number): Recorded {
   return { byJob: groupBy(runs, ({ job }) => job), reachesBack }
 }
 
-/** A run whose end nobody saw lasted until it was last seen. */
-function spansOf({ started, duration_ms, last_seen }: RecentRun | RunFinished): RunSpan[] {
-  if (started === undefined) return []
-  const startedMs = Date.parse(started)
-  const endedMs = duration_ms === null ? Date.parse(last_seen ?? started) : startedMs + duration_ms
-  return [{ startedMs, endedMs }]
+/** A run lasted until it was last seen: its own clock stands still while the machine sleeps, and its end may not have been seen. */
+function spansOf(run: RecentRun | RunFinished): RunSpan[] {
+  if (run.started === undefined) return []
+  const startedMs = Date.parse(run.started)
+  const lastedMs = startedMs + (run.duration_ms ?? 0)
+  const seenMs = Date.parse(run.last_seen ?? ('time' in run && run.duration_ms !== null ? run.time : run.started))
+  return [{ startedMs, endedMs: Math.max(lastedMs, seenMs) }]
 }

@@ -44,7 +44,9 @@ export async function runCommand({ flags, command }: AskedRun): Promise<number> 
 /** Its own problems are told by `check`: whoever reads our output forwards it. A signal now must not cost the exit code. */
 async function followUpUnlessToldToEnd(home: Home): Promise<void> {
   const told = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve())
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.once(signal, () => resolve())
+    // They were for the job, which has ended.
+    for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined)
   })
   const { followUp } = await import('./follow-up.ts')
   await Promise.race([followUp(home, NOTIFY_BUDGET_MS), told])

@@ -35,7 +35,8 @@ export async function sendToCommand(
 function alertVariables(message: Message): Record<string, string | undefined> {
   const variables = Object.entries(message).map(([key, value]) => [
     `CRONWRAP_ALERT_${key.toUpperCase()}`,
-    String(value ?? ''),
+    // A variable cannot hold it, and would keep the command from being started.
+    String(value ?? '').replaceAll('\0', ' '),
   ])
   return { ...Object.fromEntries(variables), CRONWRAP_JOB_ID: undefined, CRONWRAP_RUN_ID: undefined }
 }

@@ -70,7 +70,8 @@ function nextStep(alert: Alert, last: ToldStep | undefined, cooldownMs: number, 
   const { kind, since, message, last_error, run_id, count } = alert
   const told = { kind, since, message, last_error, run_id, count }
   const level = levelOf(count)
-  if (last === undefined || last.step === 'recovered' || last.since !== since)
+  // Where nobody took what was told it is still to be told.
+  if (last === undefined || last.step === 'recovered' || last.since !== since || last.targets.length === 0)
     return { step: 'opened', level, alert: told }
   return level > last.level ? { step: 'grown', level, alert: told } : null
 }

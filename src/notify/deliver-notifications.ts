@@ -6,6 +6,7 @@ import { appendEvent } from '../record/journal.ts'
 import type { NotificationOutcome, NotificationResult } from '../record/notification-event.ts'
 import type { PendingNotification, PendingTarget } from '../record/pending-notification.ts'
 import { readSummary } from '../record/read-records.ts'
+import { printable } from '../record/outcome-text.ts'
 import { messageOfStep } from './message.ts'
 import type { NotifyConfig } from './notify-config.ts'
 import type { Target } from './target.ts'
@@ -153,7 +154,7 @@ function recordOutcome(
     target: target.name,
     attempt,
     outcome,
-    error: error === null ? null : shortened(error),
+    error: error === null ? null : shortened(printable(error)),
     retry_at,
   }
   appendEvent(home, event)

@@ -26,8 +26,12 @@ export interface WebhookTarget {
   readonly chatId: string | null
 }
 
-/** Discord takes 2,000 characters, Telegram 4,096; the others more. */
+/** Discord takes 2,000 characters, Telegram 4,096; Slack, Feishu and DingTalk more. */
 const MOST_CHARACTERS = 1_900
+/** WeCom takes 2,048 bytes, https://developer.work.weixin.qq.com/document/path/91770. */
+const MOST_BYTES_WECOM = 2_000
+/** ntfy makes a file of a message of more than 4,096 bytes. */
+const MOST_BYTES_NTFY = 4_000
 const SIGNS: Record<Severity, string> = { critical: '🔴', warning: '🟠', ok: '🟢' }
 
 /** The request that brings a message to a service. Pure: time decides the signature. */
@@ -45,7 +49,8 @@ export function webhookRequest(target: WebhookTarget, message: Message, now: Dat
 
 function requestFor(target: WebhookTarget, message: Message, now: Date): { url: string; body: object } {
   const { url, template, secret, chatId } = target
-  const text = `${SIGNS[message.severity]} ${message.title}\n${message.text}`.slice(0, MOST_CHARACTERS)
+  const whole = `${SIGNS[message.severity]} ${message.title}\n${message.text}`
+  const text = wellFormed(whole.slice(0, MOST_CHARACTERS))
   switch (template) {
     case 'json':
       return { url, body: message }
@@ -54,16 +59,39 @@ function requestFor(target: WebhookTarget, message: Message, now: Date): { url: 
     case 'discord':
       return { url, body: { content: text, allowed_mentions: { parse: [] } } }
     case 'feishu':
-      return { url, body: { ...feishuSignature(secret, now), msg_type: 'text', content: { text } } }
+      return {
+        url,
+        body: { ...feishuSignature(secret, now), msg_type: 'text', content: { text: withoutMentions(text) } },
+      }
     case 'dingtalk':
       return { url: withDingtalkSignature(url, secret, now), body: { msgtype: 'text', text: { content: text } } }
     case 'wecom':
-      return { url, body: { msgtype: 'text', text: { content: text } } }
+      return { url, body: { msgtype: 'text', text: { content: firstBytes(withoutMentions(whole), MOST_BYTES_WECOM) } } }
     case 'ntfy':
       return ntfyRequest(url, message)
     case 'telegram':
       return { url, body: { chat_id: chatId, text, disable_web_page_preview: true } }
   }
+}
+
+/** Without half of a character at its end. */
+function wellFormed(text: string): string {
+  return text.replace(/[\ud800-\udbff]$/, '')
+}
+
+function firstBytes(text: string, most: number): string {
+  const bytes = Buffer.from(text)
+  return bytes.byteLength <= most
+    ? text
+    : bytes
+        .subarray(0, most)
+        .toString('utf8')
+        .replace(/\ufffd$/, '')
+}
+
+/** `<at user_id="all">` and `<@all>` call everybody, also from the output of a job; there is no way to quote them. */
+function withoutMentions(text: string): string {
+  return text.replace(/<(?=at\b|@)/gi, '<\u200b')
 }
 
 /** https://docs.slack.dev/messaging/formatting-message-text: these three only. */
@@ -78,7 +106,7 @@ function ntfyRequest(url: string, { title, text, severity }: Message): { url: st
   server.pathname = server.pathname.replace(/\/?[^/]*\/?$/, '/')
   const priority = { critical: 5, warning: 4, ok: 3 }[severity]
   const tags = [{ critical: 'rotating_light', warning: 'warning', ok: 'white_check_mark' }[severity]]
-  return { url: server.href, body: { topic, title, message: text, priority, tags } }
+  return { url: server.href, body: { topic, title, message: firstBytes(text, MOST_BYTES_NTFY), priority, tags } }
 }
 
 /**

@@ -75,9 +75,24 @@ function applyOutcome(
 ): SummaryEntry {
   const isGivenUp = event.outcome === 'expired' || event.outcome === 'dropped'
   if (event.attempt !== target.attempts || (target.claim === null && !isGivenUp)) return entry
-  const next = { ...entry, failing_targets: failingAfter(entry.failing_targets, event) }
+  const failing_targets = failingAfter(entry.failing_targets, event)
+  const next = { ...entry, failing_targets, told: toldAfter(entry.told, notification, event) }
   if (event.outcome !== 'failed') return withoutTarget(next, notification, target)
   return withTarget(next, notification, { ...target, claim: null, retry_at: event.retry_at, error: event.error })
+}
+
+/** Who took it has been told; who never will has not. */
+function toldAfter(
+  told: readonly ToldStep[],
+  { alert: { kind, since } }: PendingNotification,
+  { target, outcome }: NotificationOutcome,
+): readonly ToldStep[] {
+  return told.map((step) => {
+    if (outcome === 'failed' || step.kind !== kind || step.since !== since) return step
+    const knows = step.targets.includes(target)
+    if (outcome === 'sent') return knows ? step : { ...step, targets: [...step.targets, target] }
+    return { ...step, targets: step.targets.filter((name) => name !== target) }
+  })
 }
 
 /** In its place: the order tells nothing, but would change what is told. */

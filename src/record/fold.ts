@@ -126,7 +126,12 @@ function applyRun(entry: SummaryEntry, run: RunFinished): SummaryEntry {
   }
 }
 
-function recentRun({ run_id, started, duration_ms, last_seen: seen }: RunFinished): RecentRun {
+/** A clock that stood still while the machine slept says less than the wall. */
+const ASLEEP_MS = 5_000
+
+function recentRun({ run_id, started, time, duration_ms, last_seen }: RunFinished): RecentRun {
+  const asleepMs = Date.parse(time) - Date.parse(started) - (duration_ms ?? Infinity)
+  const seen = last_seen ?? (asleepMs > ASLEEP_MS ? time : undefined)
   const times = { started: toWholeSeconds(started), ...(seen === undefined ? {} : { last_seen: toWholeSeconds(seen) }) }
   return { run_id, ...times, duration_ms }
 }

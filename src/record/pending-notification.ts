@@ -11,7 +11,7 @@ export interface ToldStep {
   readonly step: NotificationStep
   readonly level: number
   readonly time: string
-  /** Those who were told since it opened. */
+  /** Those who were told since it opened, or still will be. */
   readonly targets: readonly string[]
 }
 

@@ -2,8 +2,6 @@ import type { Timetable } from './timetable.ts'
 
 /** A run begins this much early at most: clocks are corrected, and records hold whole seconds. */
 export const EARLY_MS = 5_000
-/** More times than these are left for the next look. */
-const MOST_AT_ONCE = 5_000
 
 /** From when to when a run lasted; a run that goes on has no end. */
 export interface RunSpan {
@@ -16,6 +14,8 @@ export interface Expected {
   readonly graceMs: number
   /** Later times only. */
   readonly afterMs: number
+  /** More times than these are left for the next look. */
+  readonly mostAtOnce: number
 }
 
 export interface Missed {
@@ -41,7 +41,7 @@ export function findMissed(expected: Expected, runs: readonly RunSpan[], nowMs: 
 }
 
 function missedInCalendar(
-  { next, graceMs, afterMs }: Expected & { next: (after: Date) => Date | null },
+  { next, graceMs, afterMs, mostAtOnce }: Expected & { next: (after: Date) => Date | null },
   runs: readonly RunSpan[],
   nowMs: number,
 ): Missed {
@@ -51,7 +51,7 @@ function missedInCalendar(
   let lastMs = afterMs
   let due = next(new Date(afterMs))
   for (; due !== null && due.getTime() + graceMs <= nowMs; looked++) {
-    if (looked === MOST_AT_ONCE) return { due: missed, decidedUntilMs: lastMs, hasDecided: true }
+    if (looked === mostAtOnce) return { due: missed, decidedUntilMs: lastMs, hasDecided: true }
     const dueMs = due.getTime()
     const following = next(due)
     const gapMs = following === null ? Infinity : following.getTime() - dueMs
@@ -81,14 +81,14 @@ function isServed(
 }
 
 function missedIntervals(
-  { everyMs, graceMs, afterMs }: Expected & { everyMs: number },
+  { everyMs, graceMs, afterMs, mostAtOnce }: Expected & { everyMs: number },
   runs: readonly RunSpan[],
   nowMs: number,
 ): Missed {
   const missed: Date[] = []
   let lastMs = afterMs
   let outlastedUntilMs = -Infinity
-  for (let at = 0, looked = 0; looked < MOST_AT_ONCE; looked++) {
+  for (let at = 0, looked = 0; looked < mostAtOnce; looked++) {
     const latestMs = (): number => Math.min(lastMs + everyMs + graceMs, nowMs)
     for (let run = runs[at]; run !== undefined && run.startedMs <= latestMs(); run = runs[++at]) {
       lastMs = Math.max(lastMs, run.startedMs)

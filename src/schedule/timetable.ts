@@ -93,7 +93,7 @@ function asCronerReadsIt(expression: string): string {
   if (fields.length < 5) return expression
   const [day, weekday] = fields.length === 5 ? [2, 4] : [3, 5]
   const both = [fields[day] ?? '', fields[weekday] ?? '']
-  const stepped = both.some((field) => /^\*\/[2-9]|^\*\/\d\d/.test(field)) && both.every((field) => field !== '*')
+  const stepped = both.some((field) => /^\*\/\d/.test(field)) && both.every((field) => field !== '*')
   if (stepped) fields[weekday] = `+${(fields[weekday] ?? '').replace(/^\+/, '')}`
   return fields.join(' ')
 }
@@ -108,16 +108,14 @@ const MOST_TIMES_A_DAY = 240
 function oneForEachTime(expression: string): string[] {
   const fields = expression.split(' ')
   const at = fields.length - (fields.length === 7 ? 6 : 5)
-  const minutes = valuesOf(fields[at] ?? '')
-  const hours = valuesOf(fields[at + 1] ?? '')
-  const times = minutes.flatMap((minute) => hours.map((hour) => [minute, hour]))
-  if (times.length < 2 || times.length > MOST_TIMES_A_DAY) return [expression]
-  return times.map(([minute, hour]) =>
-    fields
-      .with(at, String(minute))
-      .with(at + 1, String(hour))
-      .join(' '),
+  // Seconds first, where there are any.
+  const columns = [at - 1, at, at + 1].filter((column) => column >= 0)
+  const times = columns.reduce<readonly (readonly number[])[]>(
+    (before, column) => before.flatMap((time) => valuesOf(fields[column] ?? '').map((value) => [...time, value])),
+    [[]],
   )
+  if (times.length < 2 || times.length > MOST_TIMES_A_DAY) return [expression]
+  return times.map((time) => [...time, ...fields.slice(at + 2)].join(' '))
 }
 
 /** Of a field that is a list of numbers and ranges; nothing of any other. */

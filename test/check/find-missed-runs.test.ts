@@ -194,3 +194,12 @@ test.each(['{"jobs": {"job": {"schedule": "0 * * * *", ', '{"jobs": []}', '{"job
     expect(readSummary(rig.home).get('job')).toBeUndefined()
   },
 )
+
+test('a run goes on while the machine sleeps', async () => {
+  await using rig = createRig()
+  say(rig, START_MS, '0 * * * *')
+  const asleep = runFinished('job', 1, { startedMs: START_MS + 0.5 * HOUR_MS, durationMs: MINUTE_MS })
+  appendEvent(rig.home, { ...asleep, time: toLocalIso(new Date(START_MS + 3.5 * HOUR_MS), 'milliseconds') })
+  await check(rig.home, new Date(START_MS + 4.5 * HOUR_MS))
+  expect(told(rig)).toEqual([4])
+})

@@ -171,6 +171,39 @@ test('a channel that fails is one alert, told once to all others that would hear
   expect(look()).toEqual([['a', 'recovered', ['mail', 'y', 'chat']]])
 })
 
+test('31: of an alert that nobody took no end is told; it is told once somebody takes it', () => {
+  const scene = new Scene()
+  scene.runs('FFF')
+  const [pending] = scene.summary.get('job')?.notifications ?? []
+  const outcome = (target: string, result: 'sent' | 'rejected', notification: string): void => {
+    const attempt = { time: new Date(scene.nowMs).toISOString(), job: 'job', notification_id: notification, target }
+    const id = `${notification} ${target}`
+    scene.add({ ...attempt, type: 'notification.attempt', id, attempt: 1, retry_at: attempt.time })
+    const end = { id: `${id} end`, attempt: 1, outcome: result, error: null, retry_at: null }
+    scene.add({ ...attempt, type: 'notification.outcome', ...end })
+  }
+  outcome('ops', 'rejected', pending?.id ?? '')
+  outcome('chat', 'rejected', pending?.id ?? '')
+  const unheard = scene.summary
+  scene.runs('S')
+  expect(scene.told).toEqual(['opened 3 3'])
+  scene.summary = unheard
+  scene.runs('FFFFF')
+  expect(scene.told).toEqual(['opened 3 3', 'opened 3 7'])
+  const again = scene.summary.get('job')?.notifications.at(-1)
+  outcome('ops', 'rejected', again?.id ?? '')
+  outcome('chat', 'sent', again?.id ?? '')
+  scene.runs('S')
+  // The channel that refused is an alert of its own.
+  expect(scene.told).toEqual(['opened 3 3', 'opened 3 7', 'opened 1 2', 'recovered 3 0'])
+  expect(
+    scene.summary
+      .get('job')
+      ?.notifications.at(-1)
+      ?.targets.map(({ name }) => name),
+  ).toEqual(['chat'])
+})
+
 test('the steps are 1, 3, 10, 30, 100, …', () => {
   expect([1, 2, 3, 9, 10, 29, 30, 99, 100, 1_000_000].map(levelOf)).toEqual([
     1, 1, 3, 3, 10, 10, 30, 30, 100, 1_000_000,

@@ -126,19 +126,22 @@ test('33: a notification server that never answers delays no start, changes noth
   })
 })
 
-test('a signal while somebody is told ends that, and the exit code stays', async () => {
-  await using rig = createRig()
-  await using server = await WebhookServer.start()
-  server.mood = 'hang'
-  fs.outputJsonSync(rig.home.config, {
-    defaults: { alert_after: 1 },
-    notify: { timeout: '50s', targets: { hook: { type: 'webhook', url: server.url } } },
-  })
-  const stopped = rig.start(['--job', 'other', '--', 'sh', '-c', 'exit 4'])
-  await until('the message is on its way', () => server.received.length > 0)
-  stopped.kill('SIGTERM')
-  expect((await stopped).exitCode).toBe(4)
-})
+test.each(['SIGTERM', 'SIGQUIT', 'SIGUSR1'] as const)(
+  '%s while somebody is told leaves the exit code',
+  async (signal) => {
+    await using rig = createRig()
+    await using server = await WebhookServer.start()
+    server.mood = 'hang'
+    fs.outputJsonSync(rig.home.config, {
+      defaults: { alert_after: 1 },
+      notify: { timeout: signal === 'SIGUSR1' ? '1s' : '50s', targets: { hook: { type: 'webhook', url: server.url } } },
+    })
+    const stopped = rig.start(['--job', 'other', '--', 'sh', '-c', 'exit 4'])
+    await until('the message is on its way', () => server.received.length > 0)
+    stopped.kill(signal)
+    expect((await stopped).exitCode).toBe(4)
+  },
+)
 
 test('who is told: of a job, by default, nobody; what cannot be used is said', async () => {
   await using rig = createRig()

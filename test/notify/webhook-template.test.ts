@@ -48,6 +48,40 @@ test('each service gets the form it documents', () => {
   expect(requestOf('ntfy', 'https://ntfy.sh/topic').url).toBe('https://ntfy.sh/')
 })
 
+test('what services do not take is left out: half characters, too many bytes, calls to everybody', () => {
+  const told = (text: string): Record<string, string> => {
+    const message = { ...MESSAGE, title: 'a', text }
+    const target = (template: WebhookTemplate) => ({
+      url: 'https://x/y',
+      template,
+      headers: {},
+      secret: null,
+      chatId: '1',
+    })
+    const bodyOf = (template: WebhookTemplate): string => webhookRequest(target(template), message, NOW).body
+    return Object.fromEntries(TEMPLATES.map((name) => [name, bodyOf(name)]))
+  }
+  for (const text of [`x${'😀'.repeat(2000)}`, `xx${'😀'.repeat(2000)}`, '磁'.repeat(3000), 'x'.repeat(9000)]) {
+    for (const [name, body] of Object.entries(told(text)))
+      if (name !== 'json') expect(body, name).not.toContain('\\ud8')
+    const { wecom = '', ntfy = '' } = told(text)
+    const content = (JSON.parse(wecom) as { text: { content: string } }).text.content
+    const { message } = JSON.parse(ntfy) as { message: string }
+    for (const [sent, most] of [
+      [content, 2048],
+      [message, 4096],
+    ] as const) {
+      expect(Buffer.byteLength(sent)).toBeGreaterThan(most / 3)
+      expect(Buffer.byteLength(sent)).toBeLessThanOrEqual(most)
+      expect(sent).not.toContain('\ufffd')
+    }
+  }
+  const { feishu, wecom, slack } = told('<at user_id="all">x</at> <@all> a < b <attic>')
+  expect(feishu).toContain('<\u200bat user_id')
+  expect(wecom).toContain('<\u200b@all> a < b <attic>')
+  expect(slack).toContain('&lt;@all&gt;')
+})
+
 test('signatures are those that receivers compute', () => {
   // The example of the Standard Webhooks specification.
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'

@@ -23,7 +23,7 @@ function missed(
 ): string[] {
   const timetable = readTimetable({ expression, tz: 'UTC' })
   const graceMs = (at.grace ?? 10) * MINUTE_MS
-  const expected = { timetable, graceMs, afterMs: time(at.after ?? '0:00') }
+  const expected = { timetable, graceMs, afterMs: time(at.after ?? '0:00'), mostAtOnce: 5000 }
   return findMissed(expected, runs, time(at.now)).due.map((due) => due.toISOString().slice(11, 16))
 }
 
@@ -65,10 +65,39 @@ function minutes(from: number, to: number): RunSpan[] {
   return Array.from({ length: to - from }, (_, index) => run(`9:${from + index}`))
 }
 
+test.each([
+  // Each day is a star to cron, and then both fields must fit.
+  ['0 9 */1 * 1-5', '2026-11-27T12:00:00Z', ['2026-11-30T09:00:00.000Z', '2026-12-01T09:00:00.000Z']],
+  ['0 9 1 * */1', '2026-11-27T12:00:00Z', ['2026-12-01T09:00:00.000Z', '2027-01-01T09:00:00.000Z']],
+])('%s is due as cron has it', (expression, from, expected) => {
+  expect(nextOf(expression, 'UTC', from, 2)).toEqual(expected)
+})
+
+test('several seconds of one minute are skipped and repeated by the clocks as one is', () => {
+  const expression = '15,45 30 2 * * *'
+  // Both right after the change.
+  expect(nextOf(expression, 'Europe/Berlin', '2026-03-28T12:00:00Z', 2)).toEqual([
+    '2026-03-29T01:00:00.000Z',
+    '2026-03-30T00:30:15.000Z',
+  ])
+  expect(nextOf(expression, 'Europe/Berlin', '2026-10-24T12:00:00Z', 3)).toEqual([
+    '2026-10-25T00:30:15.000Z',
+    '2026-10-25T00:30:45.000Z',
+    '2026-10-26T01:30:15.000Z',
+  ])
+})
+
+function nextOf(expression: string, tz: string, from: string, count: number): string[] {
+  const timetable = readTimetable({ expression, tz })
+  const times: Date[] = [new Date(from)]
+  while (times.length <= count && timetable.kind === 'calendar') times.push(timetable.next(times.at(-1)!)!)
+  return times.slice(1).map((due) => due.toISOString())
+}
+
 test('a look takes so many times and says how far it came', () => {
   const timetable = readTimetable({ expression: '* * * * *', tz: null })
   const look = (afterMs: number): ReturnType<typeof findMissed> =>
-    findMissed({ timetable, graceMs: 0, afterMs }, [], DAY + 6000 * MINUTE_MS)
+    findMissed({ timetable, graceMs: 0, afterMs, mostAtOnce: 5000 }, [], DAY + 6000 * MINUTE_MS)
   const first = look(DAY)
   expect(first.due).toHaveLength(5000)
   expect(first.decidedUntilMs).toBe(DAY + 5000 * MINUTE_MS)
@@ -80,7 +109,7 @@ test('a look takes so many times and says how far it came', () => {
 test('what is decided follows the time where nothing is due, and the starts of an interval', () => {
   const look = (expression: string, graceMinutes: number, runs: readonly RunSpan[]): object => {
     const timetable = readTimetable({ expression, tz: 'UTC' })
-    const expected = { timetable, graceMs: graceMinutes * MINUTE_MS, afterMs: time('8:00') }
+    const expected = { timetable, graceMs: graceMinutes * MINUTE_MS, afterMs: time('8:00'), mostAtOnce: 100 }
     return findMissed(expected, runs, time('9:45'))
   }
   const at = (text: string): object => ({ due: [], decidedUntilMs: time(text), hasDecided: text !== '9:35' })
