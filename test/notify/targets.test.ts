@@ -1,3 +1,6 @@
+import { homeAt } from '../../src/config/base-directory.ts'
+import { send } from '../../src/notify/send.ts'
+import { sampleMessage } from '../../src/notify/message.ts'
 import fs from 'fs-extra'
 import { expect, test } from 'vitest'
 import { readNotifyConfig } from '../../src/notify/notify-config.ts'
@@ -383,6 +386,13 @@ test('what failed to reach targets is over once there are none', async () => {
   fs.outputJsonSync(rig.home.config, {})
   await rig.run(['--job', 'job', '--', 'true'])
   expect(await rig.run(['check'])).toMatchObject({ code: 0 })
+})
+
+test('a command hears of an error with a NUL in it', async () => {
+  const message = { ...sampleMessage(homeAt('/srv'), 'id', '2026-11-24T09:00:00Z'), last_error: 'a\0b' }
+  const shell = 'printf %s "$CRONWRAP_ALERT_LAST_ERROR"'
+  const target = { name: 'list', type: 'command', command: ['sh', '-c', shell] } as const
+  expect(await send(target, message, 5_000)).toEqual({ kind: 'sent', answer: 'exit 0 a b' })
 })
 
 test('who hears of what, and when, is shown', async () => {
