@@ -7,6 +7,7 @@
  * source imports late are also evaluated late here. What not every run needs lies beside it.
  */
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
@@ -58,7 +59,9 @@ const builtinsUncopied: Plugin = {
     bundler.onEnd(({ outputFiles }) => {
       for (const { path, text } of outputFiles ?? []) {
         fs.mkdirSync(dirname(path), { recursive: true })
-        fs.writeFileSync(path, text.replaceAll(/__toESM\(require\("(node:[a-z_/]+)"\)(?:,1)?\)/g, 'require("$1")'))
+        const plain = text.replaceAll(/__toESM\(require\("(node:[a-z_/]+)"\)(?:,1)?\)/g, 'require("$1")')
+        // bin/cronwrap.js tells by this line whether what it has compiled is of this text.
+        fs.writeFileSync(path, `// ${createHash('sha256').update(plain).digest('hex')}\n${plain}`)
       }
     })
   },
@@ -71,6 +74,8 @@ const outputs = [
     format: 'cjs',
     entryPoints: ['src/cli/main.ts'],
     outfile: 'dist/cli/main.cjs',
+    // What is compiled for later runs cannot import, only require.
+    supported: { 'dynamic-import': false },
     plugins: [keptApart, builtinsUncopied],
   }),
   ...(await Promise.all(
