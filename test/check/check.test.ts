@@ -135,6 +135,11 @@ test('a run that goes on for far longer than those before it is slow; its end en
   const checked = await rig.run(['check'])
   expect(checked).toMatchObject({ code: 1, stdout: expect.stringContaining('goes on for more than 100ms') as string })
   expect(rig.alerts()).toMatchObject([{ job_id: 'limited', kind: 'slow' }])
+  expect((await rig.run(['status', 'limited'])).stdout).toMatch(/slow, running since/)
+  // The command that the alert names is of use while it goes on.
+  expect((await rig.run(['alerts'])).stdout).toContain('look: cronwrap logs limited --follow\n')
+  const early = await rig.run(['logs', 'limited', '--run', rig.alerts()[0]?.run_id ?? ''])
+  expect(early).toMatchObject({ code: 125, stderr: expect.stringMatching(/has not ended yet\n.*--follow/) as string })
   for (const run of started) run.kill('SIGTERM')
   await Promise.all(started)
   expect(rig.alerts().filter(({ kind }) => kind === 'slow')).toEqual([])

@@ -92,7 +92,10 @@ function requireKnown({ home }: CommandInput, job: string): void {
 /** The log of a job is written as its runs end; until then there is nothing to see here but by --follow. */
 function tellOfFirstRun({ home, flags }: CommandInput, job: string): void {
   if (logPaths(home, job).length > 0 || flags.size > 0) return
-  process.stderr.write(`cronwrap: no run of ${job} has ended yet; see what it prints with --follow\n`)
+  const hint = listRunning(home).some(({ manifest }) => manifest.job === job)
+    ? '; see what it prints with --follow'
+    : ''
+  process.stderr.write(`cronwrap: no run of ${job} has ended yet${hint}\n`)
 }
 
 /** The entries that `--run` and `--failed` ask for, the oldest first. */
@@ -104,6 +107,10 @@ function pick({ home, flags }: CommandInput, job: string): LogEntry[] {
       (flags.get('failed') !== 'true' || entry.status.startsWith('error')),
   )
   if (runId !== undefined && entries.length === 0) {
+    if (listRunning(home).some(({ manifest }) => manifest.run_id === runId))
+      throw new CronwrapError('NO_SUCH_RUN', `run "${runId}" has not ended yet`, {
+        hint: `cronwrap logs ${job} --follow shows what it prints`,
+      })
     const isOld = readRuns(home, job).some((run) => run.run_id === runId)
     const message = isOld ? `the log of run "${runId}" is no longer kept` : `the log of ${job} has no run "${runId}"`
     throw new CronwrapError('NO_SUCH_RUN', message, { hint: `see cronwrap runs ${job}` })

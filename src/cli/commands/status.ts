@@ -80,7 +80,7 @@ function statusCell({ entry, running, alerts }: JobStatus, now: Date): string {
   const open = alerts.some((each) => !each.acknowledged)
   const parts = [
     `${lastEnd(entry)}${open ? colors.red(' !') : ''}`.trim(),
-    alerts.some(({ kind }) => kind === 'missed') ? colors.red('missed') : '',
+    ...['missed', 'slow'].filter((kind) => alerts.some((each) => each.kind === kind)).map(colors.red),
     first === undefined ? '' : colors.cyan(`running since ${describeAge(first.manifest.started, now)}`),
   ].filter((part) => part !== '')
   return parts.length === 0 ? '-' : parts.join(', ')
