@@ -3,29 +3,32 @@
 // Node's own compile cache keeps less, and there is none before Node 22.
 const fs = require('node:fs')
 const { createRequire, wrap } = require('node:module')
-const { dirname } = require('node:path')
+const { dirname, isAbsolute } = require('node:path')
 const { Script } = require('node:vm')
 
 const path = require.resolve('../dist/cli/main.cjs')
 const source = fs.readFileSync(path, 'utf8')
 // V8 takes whatever was compiled of a text of this length: the first line says which text it was.
 const build = Buffer.from(source.slice(0, source.indexOf('\n') + 1))
-const { HOME, XDG_CACHE_HOME } = process.env
-const directory = XDG_CACHE_HOME || HOME ? `${XDG_CACHE_HOME || `${HOME}/.cache`}/cronwrap` : null
+const { HOME, NODE_OPTIONS, XDG_CACHE_HOME = '' } = process.env
+// Where there is no home nothing is kept.
+const base = [XDG_CACHE_HOME, `${HOME || '.'}/.cache`].find((each) => isAbsolute(each)) ?? '/dev/null'
+const directory = `${base}/cronwrap`
 const file = `${directory}/${process.version}-${process.arch}.compiled`
 
 const cachedData = readCompiled()
 const script = new Script(wrap(source), { filename: path, ...(cachedData && { cachedData }) })
 const isNew = cachedData === null || script.cachedDataRejected
-// Only a run of a job has compiled what the next one needs.
-if (isNew && process.argv.includes('--')) process.once('exit', writeCompiled)
+// Only a run of a job has compiled what the next one needs; with options of its own V8 does so for itself alone.
+const isUsual = process.argv.includes('--') && process.execArgv.length === 0 && !NODE_OPTIONS
+if (isNew && isUsual) process.once('exit', writeCompiled)
 const main = { exports: {} }
 script.runInThisContext()(main.exports, createRequire(path), main, path, dirname(path))
 
 /** Null where there is none, and for what is not certainly ours and whole: V8 looks at nothing of it, and might end Node. */
 function readCompiled() {
   try {
-    if (!isOurs()) return null
+    if (!isOurs(directory)) return null
     const kept = fs.readFileSync(file)
     const half = build.byteLength + (kept.byteLength - build.byteLength) / 2
     const [one, other] = [kept.subarray(build.byteLength, half), kept.subarray(half)]
@@ -36,8 +39,8 @@ function readCompiled() {
 }
 
 /** Whether nobody else may write there: sudo may keep the HOME of another user. */
-function isOurs() {
-  const { uid, mode } = fs.statSync(directory)
+function isOurs(where) {
+  const { uid, mode } = fs.statSync(where)
   return uid === process.getuid() && (mode & 0o022) === 0
 }
 
@@ -46,8 +49,9 @@ function writeCompiled() {
   const temporary = `${file}.new`
   try {
     // Not the home itself: some users have none.
-    for (const each of [dirname(directory), directory]) if (!fs.existsSync(each)) fs.mkdirSync(each, { mode: 0o700 })
-    if (!isOurs()) return
+    for (const each of [dirname(directory), directory])
+      if (!fs.existsSync(each) && isOurs(dirname(each))) fs.mkdirSync(each, { mode: 0o700 })
+    if (!isOurs(directory)) return
     const compiled = script.createCachedData()
     fs.writeFileSync(temporary, Buffer.concat([build, compiled, compiled]), { mode: 0o600, flush: true })
     fs.renameSync(temporary, file)

@@ -42,8 +42,8 @@ export async function check(home: Home, now: Date): Promise<Problem[]> {
 }
 
 /** Nothing at all is mostly the wrong directory, and what may not be read is not nothing. */
-function checkReadable({ base, logs, config }: Home): void {
-  const isThere = [logs, config].map((path) => {
+function checkReadable({ base, logs, config, running }: Home): void {
+  const isThere = [logs, config, running].map((path) => {
     try {
       fs.accessSync(path, fs.constants.R_OK)
       return true

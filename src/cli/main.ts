@@ -8,13 +8,10 @@ import { runCommand } from './run.ts'
 
 /** A run needs nothing beyond this file's imports; everything else is imported when it is asked for. */
 async function main(words: readonly string[]): Promise<void> {
-  const [first] = words
-  if (first === undefined)
+  if (words.length === 0)
     throw new CronwrapError('USAGE', 'there is no command to run', { hint: 'see cronwrap --help' })
-  if (first === '--version' || first === '-v' || first === '-V') return printVersion()
   const asked = readAsked(words)
-  if (asked.kind === 'own') return runOwn(asked.name, asked.words)
-  if (asked.flags.get('help') === 'true') return runOwn('--help', [])
+  if (asked.kind === 'own') return asked.name === '--version' ? printVersion() : runOwn(asked.name, asked.words)
   const [program] = asked.command
   if (asked.isBare && program !== undefined) refuseMistyped(program)
   return endWith(await runCommand(asked))

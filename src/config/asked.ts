@@ -15,7 +15,7 @@ export const RUN_FLAGS: ReadonlyMap<string, FlagSpec> = new Map([
 
 /** What the words after `cronwrap` ask for. */
 export type Asked =
-  /** A command of ours, with the other words. */
+  /** A command of ours, `--help` or `--version`, with the other words. */
   { readonly kind: 'own'; readonly name: string; readonly words: readonly string[] } | AskedRun
 
 export interface AskedRun {
@@ -33,6 +33,8 @@ export interface AskedRun {
  * @throws CronwrapError `USAGE` for an unknown option or one without its value
  */
 export function readAsked(words: readonly string[]): Asked {
+  const [first = ''] = words
+  if (['--version', '-v', '-V'].includes(first)) return { kind: 'own', name: '--version', words: [] }
   const { positionals } = readWords(words, new Map([...RUN_FLAGS, ['json', { takesValue: false }]]), true)
   const [word = ''] = positionals
   const at = words.length - positionals.length
@@ -42,6 +44,7 @@ export function readAsked(words: readonly string[]): Asked {
   if (!isMarked && !saysRun && COMMAND_NAMES.includes(word)) return { kind: 'own', name: word, words: others }
   const runWords = saysRun ? others : words
   const { flags, positionals: command } = readWords(runWords, RUN_FLAGS, true)
+  if (flags.get('help') === 'true') return { kind: 'own', name: '--help', words: [] }
   const before = runWords.slice(0, runWords.length - command.length)
   const flagWords = before.at(-1) === '--' ? before.slice(0, -1) : before
   return { kind: 'run', flags, flagWords, command, isBare: flagWords === before && !saysRun }

@@ -139,7 +139,9 @@ class ShellReader {
     // A variable's value may be the output of a command, which may fail.
     const isSetting = at === -1 && !/[`]|\$\(/.test(rest.join(' '))
     const isExec = program === 'exec' && others.length > 0
-    const prepares = isSetting || (PREPARES.has(basename(program)) && !isExec)
+    // Of two lines that make a directory without -p, one fails: that is a lock.
+    const isLock = program === 'mkdir' && !others.some((word) => /^-\w*p|^--parents$/.test(word))
+    const prepares = isSetting || (PREPARES.has(basename(program)) && !isExec && !isLock)
     this.#steps.push({ words, env: { ...this.#env }, prepares, isConditional, delayMs: this.#delayMs })
     if (program === 'exit' || program === 'return') this.#exit()
     if (program === 'set' && others.some((word) => /^-[a-z]*e/.test(word))) this.#isStrict = true

@@ -38,7 +38,8 @@ export function unquoted(word: string, variables: NodeJS.ProcessEnv): string {
   const valueOf = (text: string): string => variables[text.replace(/[${}]/g, '')] ?? text
   return word.replace(PIECE, (piece, quoted?: string, escaped?: string) => {
     if (escaped !== undefined) return escaped === '\n' ? '' : escaped
-    if (quoted === undefined) return valueOf(piece)
+    // The shell makes several words of this one, or none.
+    if (quoted === undefined) return /^$|\s/.test(valueOf(piece)) ? piece : valueOf(piece)
     if (quoted.startsWith("'")) return quoted.slice(1, -1)
     return quoted
       .slice(1, -1)

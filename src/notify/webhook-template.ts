@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { isObject } from '../platform/field.ts'
 import type { Message, Severity } from './message.ts'
 
 /** Forms in which services take a message; `json` is ours. */
@@ -143,12 +144,8 @@ function withDingtalkSignature(url: string, secret: string | null, now: Date): s
  */
 export function refusalIn(template: WebhookTemplate, body: string, { isCut = false } = {}): string | null {
   if (!['feishu', 'dingtalk', 'wecom', 'telegram'].includes(template)) return null
-  let answer: Record<string, unknown>
-  try {
-    answer = JSON.parse(body) as Record<string, unknown>
-  } catch {
-    return isCut ? null : 'the answer is no JSON'
-  }
+  const answer = objectIn(body)
+  if (answer === null) return isCut ? null : 'the answer is no JSON object'
   const code =
     answer['errcode'] ??
     answer['code'] ??
@@ -158,4 +155,13 @@ export function refusalIn(template: WebhookTemplate, body: string, { isCut = fal
   const why =
     [answer['errmsg'], answer['msg'], answer['description']].find((each) => typeof each === 'string') ?? 'refused'
   return `${JSON.stringify(code)}: ${why}`
+}
+
+function objectIn(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : null
+  } catch {
+    return null
+  }
 }

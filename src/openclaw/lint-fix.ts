@@ -22,12 +22,17 @@ export function editCommand(job: OpenclawJob, script?: string): string {
   const wrapper = wrapped?.wrapper ?? cronwrapWords(process.env)
   const command = script === undefined ? (wrapped?.command ?? plainCommand(job)) : [script]
   const words = [...wrapper, ...flagsOf(job, name, wrapped), '--', ...command]
-  if (job.payload === 'command' && !(wrapped !== null && needsShell(shellLine(job.argv) ?? '')))
-    return edit(job, '--command-argv', JSON.stringify(words))
+  const isPlain = wrapped === null || (isShellOnly(wrapped.through) && !needsShell(shellLine(job.argv) ?? ''))
+  if (job.payload === 'command' && isPlain) return edit(job, '--command-argv', JSON.stringify(words))
   const line = quoteCommand(words)
   return job.payload === 'command'
     ? edit(job, '--command-argv', JSON.stringify(['sh', '-c', `<the line, with ${line}>`]))
     : edit(job, '--message', `<the message, with the command as: ${line}>`)
+}
+
+/** Without a shell the command is the same; without sudo, or a setting before the shell, it is not. */
+function isShellOnly(through: readonly string[]): boolean {
+  return through.every((word) => /^-|(?:^|\/)(?:env|(?:ba|da|z)?sh)$/.test(word)) && !through.includes('-u')
 }
 
 /** A shell line stays with its shell, which is no login shell any more. */

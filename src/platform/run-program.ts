@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import type { ResultPromise } from 'execa'
 import { errnoOf } from '../errors.ts'
 import { schedule } from './clock.ts'
 
@@ -34,16 +35,10 @@ export interface ProgramRun {
  * of it is killed. Never throws.
  */
 export async function runProgram(request: ProgramRequest): Promise<ProgramRun> {
-  const { execa } = await import('execa')
-  const [program = '', ...args] = request.command
-  // A group of its own, so that it can be killed with all it started: who hangs is mostly a child of a script.
-  const child = execa(program, args, {
-    input: request.input,
-    env: request.env,
-    reject: false,
-    buffer: false,
-    detached: true,
-  })
+  // In an object: a process is a promise, and would be waited for.
+  const started = await start(request)
+  if (started === null) return { end: { kind: 'not-started', errno: null }, stdout: '', stderr: '' }
+  const { child } = started
   const killAll = (): void => killGroup(child.pid)
   process.once('exit', killAll)
   const printed = { stdout: '', stderr: '' }
@@ -75,6 +70,19 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRun> {
   process.off('exit', killAll)
   letGo(child)
   return { end, ...printed }
+}
+
+type Started = ResultPromise<{ reject: false; buffer: false; detached: true }>
+
+/** In a group of its own, so that it can be killed with all it started: who hangs is mostly a child of a script. */
+async function start({ command, input, env }: ProgramRequest): Promise<{ child: Started } | null> {
+  const { execa } = await import('execa')
+  const [program = '', ...args] = command
+  try {
+    return { child: execa(program, args, { input, env, reject: false, buffer: false, detached: true }) as Started }
+  } catch {
+    return null // A word that no program can be given: with a NUL in it.
+  }
 }
 
 /** Nothing of it keeps us: not what holds its output, and not a program of another user's, which we could not kill. */

@@ -1,3 +1,4 @@
+import { toWholeSeconds } from '../platform/clock.ts'
 import { formatDuration } from '../platform/duration.ts'
 import { failingChannels, type FailingChannel } from './failing-channel.ts'
 import type { SummaryEntry } from './summary-entry.ts'
@@ -134,7 +135,7 @@ function slow(job: string, entry: SummaryEntry): Alert | null {
   if (oldest === undefined) return null
   const goesOn = `goes on for more than ${formatDuration(oldest.limit_ms)}`
   return {
-    ...common(job, entry, 'slow', oldest.started),
+    ...common(job, entry, 'slow', oldest.since),
     alert_time: oldest.started,
     message:
       count === 1
@@ -151,10 +152,12 @@ function notificationFailed(job: string, entry: SummaryEntry, channels: readonly
   const [first] = channels
   if (first === undefined) return null
   const names = channels.map(({ target }) => target).join(', ')
+  const newest = channels.reduce((latest, { since }) => laterOf(latest, since), first.since)
   const errors = channels.map(({ target, error }) => (channels.length === 1 ? error : `${target}: ${error}`))
   return {
-    ...common(job, entry, 'notification_failed', first.since),
-    alert_time: channels.reduce((latest, { last }) => laterOf(latest, last), first.last),
+    // The newest: somebody who knows of one does not know of the other.
+    ...common(job, entry, 'notification_failed', toWholeSeconds(newest)),
+    alert_time: toWholeSeconds(channels.reduce((latest, { last }) => laterOf(latest, last), first.last)),
     message: `notifications do not reach ${names}`,
     last_error: errors.join('; '),
     run_id: null,

@@ -1,4 +1,5 @@
-import type { PendingNotification, PendingTarget } from './pending-notification.ts'
+import { groupBy } from '../platform/group-by.ts'
+import type { FailingTarget, PendingNotification, PendingTarget } from './pending-notification.ts'
 import type { SummaryEntry } from './summary-entry.ts'
 import type { Summary } from './summary.ts'
 
@@ -21,59 +22,46 @@ export interface FailingChannel {
 
 /** The longest failing first. Pure. */
 export function failingChannels(summary: Summary): FailingChannel[] {
-  const channels = new Map<string, FailingChannel>()
-  for (const [job, { failing_targets: failing }] of summary) {
-    for (const { target, failures, final, since, last, error } of failing) {
-      if (!final && failures <= REFUSALS_TOLERATED) continue
-      const known = channels.get(target)
-      const own = { target, job, jobs: [job], failures, since, last, error }
-      channels.set(target, known === undefined ? own : together(known, own))
-    }
-  }
-  return [...channels.values()].sort((a, b) => Date.parse(a.since) - Date.parse(b.since))
-}
-
-function together(a: FailingChannel, b: FailingChannel): FailingChannel {
-  const [first, latest] = [startsBefore(b, a) ? b : a, Date.parse(b.last) > Date.parse(a.last) ? b : a]
-  return {
-    ...first,
-    jobs: [...a.jobs, ...b.jobs],
-    failures: Math.max(a.failures, b.failures),
-    last: latest.last,
-    error: latest.error,
-  }
-}
-
-function startsBefore(a: FailingChannel, b: FailingChannel): boolean {
-  const difference = Date.parse(a.since) - Date.parse(b.since)
-  return difference < 0 || (difference === 0 && a.job < b.job)
-}
-
-/** The summary once the target is known to work, or is no more: what it did not take is history, of all jobs. Pure. */
-export function withoutFailing(summary: Summary, target: string): Map<string, SummaryEntry> {
-  return new Map(
-    [...summary].map(([job, entry]) => [
-      job,
-      entry.failing_targets.some((each) => each.target === target)
-        ? { ...entry, failing_targets: entry.failing_targets.filter((each) => each.target !== target) }
-        : entry,
-    ]),
+  const failing = [...summary].flatMap(([job, { failing_targets: targets }]) =>
+    targets.map((target) => ({ job, ...target })),
   )
+  return [...groupBy(failing, ({ target }) => target).values()]
+    .filter((of) => of.some(({ final, failures }) => final || failures > REFUSALS_TOLERATED))
+    .map(channelOf)
+    .sort((a, b) => Date.parse(a.since) - Date.parse(b.since))
 }
 
-/** The summary in which what waits for another attempt at this target waits no more. Pure. */
-export function withoutWaits(summary: Summary, target: string): Map<string, SummaryEntry> {
+/** It stays the alert of one job while it lasts: of the one whose notification it did not take first. */
+function channelOf(of: readonly (FailingTarget & { readonly job: string })[]): FailingChannel {
+  const bySince = of.toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since) || (a.job < b.job ? -1 : 1))
+  const byLast = of.toSorted((a, b) => Date.parse(a.last) - Date.parse(b.last))
+  const [first, latest] = [bySince[0], byLast.at(-1)]
+  return {
+    target: first?.target ?? '',
+    job: first?.job ?? '',
+    jobs: bySince.map(({ job }) => job),
+    failures: Math.max(...of.map(({ failures }) => failures)),
+    since: first?.since ?? '',
+    last: latest?.last ?? '',
+    error: latest?.error ?? null,
+  }
+}
+
+/** What becomes of an entry once the target is known to work, or is no more: what it did not take is history. Pure. */
+export function withoutFailing(entry: SummaryEntry, target: string): SummaryEntry {
+  if (!entry.failing_targets.some((each) => each.target === target)) return entry
+  return { ...entry, failing_targets: entry.failing_targets.filter((each) => each.target !== target) }
+}
+
+/** The entry in which what waits for another attempt at this target waits no more. Pure. */
+export function withoutWaits(entry: SummaryEntry, target: string): SummaryEntry {
+  if (!entry.notifications.some((each) => waitsFor(each, target))) return entry
   const freed = (each: PendingTarget): PendingTarget =>
     each.name === target && each.claim === null ? { ...each, retry_at: null } : each
-  return new Map(
-    [...summary].map(([job, entry]) => {
-      if (!entry.notifications.some((each) => waitsFor(each, target))) return [job, entry]
-      return [
-        job,
-        { ...entry, notifications: entry.notifications.map((each) => ({ ...each, targets: each.targets.map(freed) })) },
-      ]
-    }),
-  )
+  return {
+    ...entry,
+    notifications: entry.notifications.map((each) => ({ ...each, targets: each.targets.map(freed) })),
+  }
 }
 
 /** Whether another attempt at this target is put off. */

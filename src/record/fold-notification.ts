@@ -1,4 +1,3 @@
-import { toWholeSeconds } from '../platform/clock.ts'
 import type { NotificationAttempt, NotificationDecided, NotificationOutcome } from './notification-event.ts'
 import {
   isOpen,
@@ -104,8 +103,9 @@ function failingAfter(failing: readonly FailingTarget[], event: NotificationOutc
     target,
     failures: (before?.failures ?? 0) + (outcome === 'expired' ? 0 : 1),
     final: (before?.final ?? false) || outcome !== 'failed',
-    since: before?.since ?? toWholeSeconds(time),
-    last: toWholeSeconds(time),
+    // To the millisecond: of several jobs the first one has the alert.
+    since: before?.since ?? time,
+    last: time,
     error: error ?? before?.error ?? null,
   }
   return before === undefined ? [...failing, after] : failing.map((each) => (each === before ? after : each))

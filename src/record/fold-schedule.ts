@@ -82,7 +82,8 @@ export function applyMissed(entry: SummaryEntry, missed: RunMissed): SummaryEntr
 /** Of a run that has ended meanwhile nothing is left to say. */
 export function applySlow(entry: SummaryEntry, { run_id, started, limit_ms }: RunSlow): SummaryEntry {
   if ([...entry.recent_runs, ...entry.slow_runs].some((run) => run.run_id === run_id)) return entry
-  const slow = [...entry.slow_runs, { run_id, started: toWholeSeconds(started), limit_ms }]
+  const since = entry.slow_runs[0]?.since ?? toWholeSeconds(started)
+  const slow = [...entry.slow_runs, { run_id, started: toWholeSeconds(started), limit_ms, since }]
   return { ...entry, slow_runs: slow.sort((a, b) => Date.parse(a.started) - Date.parse(b.started)) }
 }
 

@@ -20,7 +20,7 @@ export interface PlacedEvent {
  * which is how a fact appended twice counts once.
  */
 export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
-  let next = new Map(summary)
+  const next = new Map(summary)
   for (const { event, position } of events) {
     if (!next.has(event.job) && PRESUMES_A_JOB.has(event.type)) continue
     const entry = next.get(event.job) ?? EMPTY_ENTRY
@@ -32,10 +32,18 @@ export function fold(summary: Summary, events: Iterable<PlacedEvent>): Summary {
     const isOver = event.type === 'schedule.set' && event.running !== true
     if (isOver && isBlank(next.get(event.job))) next.delete(event.job)
     const target = targetThatIsWell(event)
-    if (target !== null) next = withoutFailing(next, target)
-    if (event.type === 'notification.cleared') next = withoutWaits(next, event.target)
+    if (target !== null) freeTarget(next, target, event.type === 'notification.cleared')
   }
   return next
+}
+
+/** @param isReady what waits for it need not wait any more */
+function freeTarget(entries: Map<string, SummaryEntry>, target: string, isReady: boolean): void {
+  for (const [job, entry] of entries) {
+    const freed = withoutFailing(entry, target)
+    const ready = isReady ? withoutWaits(freed, target) : freed
+    if (ready !== entry) entries.set(job, ready)
+  }
 }
 
 /** What somebody still records of a job that was forgotten meanwhile does not bring it back. */

@@ -25,6 +25,8 @@ export interface SlowRun {
   readonly run_id: string
   readonly started: string
   readonly limit_ms: number
+  /** When the run started since which there has always been a slow one. */
+  readonly since: string
 }
 
 export interface LastDelivery {

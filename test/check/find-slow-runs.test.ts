@@ -52,6 +52,18 @@ test('of several slow runs each is found once and ends by itself; the alert is a
   expect([countOf(rig, 'run.slow'), countOf(rig, 'run.vanished')]).toEqual([2, 0])
 })
 
+test('who knows of a slow run hears of no other until all have ended', async () => {
+  await using rig = createRig()
+  const [older] = [begin(rig, 0), begin(rig, 30_000)]
+  const [alert] = (await checkMinutes(rig, 2, 2)) as { kind: string; since: string }[]
+  const alerts = [{ kind: alert?.kind ?? '', since: alert?.since ?? '' }]
+  const time = toLocalIso(new Date(START_MS + 2 * MINUTE_MS), 'milliseconds')
+  appendEvent(rig.home, { type: 'alert.acknowledged', id: 'ack', time, job: 'job', alerts })
+  const end = runFinished('job', 1, { startedMs: START_MS, durationMs: 3 * MINUTE_MS })
+  appendEvent(rig.home, { ...end, run_id: older?.manifest.run_id ?? '', id: 'end' })
+  expect(await checkMinutes(rig, 3, 3)).toMatchObject([{ count: 1, acknowledged: true }])
+})
+
 test('a slow run whose spool was removed is slow no more, and nothing else ends the one that goes on', async () => {
   await using rig = createRig()
   const [lost, going] = [begin(rig, 0), begin(rig, 2000)]

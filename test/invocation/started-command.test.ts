@@ -75,6 +75,7 @@ test.each([
   `(cd /srv; test -x /x) && ${JOB}`,
   `X=$(pgrep x) && ${JOB}`,
   `date | grep -q Mon && ${JOB}`,
+  `mkdir /run/lock.d && ${JOB}`,
 ])('it runs under a condition: %s', (line) => {
   expect(read(line)).toBe('a perhaps')
 })
@@ -122,6 +123,10 @@ test.each([
   ['X=$(cronwrap --job a -- true)', 'another program starts it'],
   [`echo "it's; cronwrap -- x`, 'the line uses more of a shell than cronwrap reads'],
   ['cronwrap status', 'nothing'],
+  ['cronwrap --version', 'nothing'],
+  ['cronwrap --job a --help', 'nothing'],
+  ['EMPTY=; cronwrap $EMPTY --job a -- true', '$EMPTY is known to the shell only'],
+  ['OPTS="--job b --timeout 5m"; cronwrap $OPTS -- true', '$OPTS is known to the shell only'],
   ['sudo cronwrap --home /x check', 'nothing'],
   ['/srv/cronwrap-jobs/x.sh', 'nothing'],
   ['python3 /srv/cronwrap/x.py "', 'nothing'],

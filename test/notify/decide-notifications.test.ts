@@ -204,6 +204,26 @@ test('31: of an alert that nobody took no end is told; it is told once somebody 
   ).toEqual(['chat'])
 })
 
+test('a channel keeps the alert of the job that it failed first, and somebody who knows of it hears of another', () => {
+  const scene = new Scene()
+  const open = (): string[] =>
+    deriveAlerts(scene.summary, new Date(scene.nowMs)).map(
+      ({ job_id, message, acknowledged }) => `${job_id}: ${message}${acknowledged ? ' (known)' : ''}`,
+    )
+  attempts(scene, 'web', { x: 'failed' })
+  // Within the same second, and a name that comes before.
+  scene.nowMs += 1
+  attempts(scene, 'db', { x: 'rejected' })
+  expect(open()).toEqual(['web: notifications do not reach x'])
+  const alerts = deriveAlerts(scene.summary, new Date(scene.nowMs)).map(({ kind, since }) => ({ kind, since }))
+  scene.add({ type: 'alert.acknowledged', id: 'ack', time: new Date(scene.nowMs).toISOString(), job: 'web', alerts })
+  scene.nowMs += 60 * MINUTE_MS
+  attempts(scene, 'web', { x: 'failed' })
+  expect(open()).toEqual(['web: notifications do not reach x (known)'])
+  attempts(scene, 'web', { y: 'rejected' })
+  expect(open()).toEqual(['web: notifications do not reach x (known)'])
+})
+
 test('the steps are 1, 3, 10, 30, 100, …', () => {
   expect([1, 2, 3, 9, 10, 29, 30, 99, 100, 1_000_000].map(levelOf)).toEqual([
     1, 1, 3, 3, 10, 10, 30, 30, 100, 1_000_000,

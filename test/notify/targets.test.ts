@@ -395,6 +395,26 @@ test('a command hears of an error with a NUL in it', async () => {
   expect(await send(target, message, 5_000)).toEqual({ kind: 'sent', answer: 'exit 0 a b' })
 })
 
+test('where nobody can be told, check --quiet says so', async () => {
+  await using rig = createRig()
+  await using server = await WebhookServer.start()
+  server.mood = 'refuse'
+  const hook = { type: 'webhook', url: server.url }
+  const settle = (targets: object): void =>
+    fs.outputJsonSync(rig.home.config, { defaults: { alert_after: 1 }, notify: { targets } })
+  settle({ hook })
+  await rig.run(['--job', 'job', '--', 'false'])
+  expect((await rig.run(['check', '--quiet'])).stdout).toMatch(/^notifications do not reach hook: HTTP 410/)
+  settle({ hook, list: { type: 'command', command: ['true'] } })
+  expect((await rig.run(['check', '--quiet'])).stdout).toBe('')
+})
+
+test('a word that no program can be given is a failure like any other', async () => {
+  const target = { name: 'list', type: 'command', command: ['echo', 'a\0b'] } as const
+  const message = sampleMessage(homeAt('/srv'), 'id', '2026-11-24T09:00:00Z')
+  expect(await send(target, message, 5_000)).toMatchObject({ kind: 'failed' })
+})
+
 test('who hears of what, and when, is shown', async () => {
   await using rig = createRig()
   await using server = await WebhookServer.start()

@@ -107,7 +107,8 @@ test.each([
   ['wecom', '{"errcode":0,"errmsg":"ok"}', null],
   ['telegram', '{"ok":true,"result":{}}', null],
   ['telegram', '{"ok":false,"error_code":403,"description":"bot was blocked"}', '403: bot was blocked'],
-  ['telegram', '<html>', 'the answer is no JSON'],
+  ['telegram', '<html>', 'the answer is no JSON object'],
+  ['wecom', 'null', 'the answer is no JSON object'],
   ['slack', 'ok', null],
   ['json', '', null],
 ] as const)('%s: what %s means', (template, answer, refusal) => {

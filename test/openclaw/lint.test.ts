@@ -295,6 +295,11 @@ test('the fixes of a job agree, keep its options, and leave a shell line to a sh
     '--',
     'x',
   ])
+  const [other] = fixes({
+    payload: { kind: 'command', argv: ['sudo', '-u', 'bob', 'cronwrap', '--job', 'n', '--', 'x'], timeoutSeconds: 900 },
+  })
+  // Without sudo it would run as somebody else.
+  expect(other).toContain('<the line, with ')
 })
 
 test('odd values and long messages neither crash nor hang', () => {

@@ -63,7 +63,24 @@ test('nothing is taken from where somebody else may write', async () => {
   expect([inodeOf(compiledIn(rig)), fs.statSync(compiledIn(rig)).size]).toEqual([kept, 0])
 })
 
+test.runIf(process.getuid?.() === 0)('nothing is made in the home of somebody else', async () => {
+  await using rig = createRig()
+  fs.mkdirSync(rig.path('theirs'))
+  fs.chownSync(rig.path('theirs'), 65_534, 65_534)
+  expect(await rig.runWith({ HOME: rig.path('theirs') }, RUN)).toMatchObject(ENDED)
+  expect(fs.readdirSync(rig.path('theirs'))).toEqual([])
+})
+
+test('a run with options of its own for Node keeps nothing, and takes nothing away', async () => {
+  await using rig = createRig()
+  await rig.run(RUN)
+  const kept = inodeOf(compiledIn(rig))
+  expect(await rig.runWith({ NODE_OPTIONS: '--max-old-space-size=256' }, RUN)).toMatchObject(ENDED)
+  expect(inodeOf(compiledIn(rig))).toBe(kept)
+})
+
 test.each([
+  ['a relative cache', (): NodeJS.ProcessEnv => ({ XDG_CACHE_HOME: 'cache', HOME: undefined })],
   ['no HOME', (_rig: Rig): NodeJS.ProcessEnv => ({ HOME: undefined })],
   ['a HOME that is a device', (): NodeJS.ProcessEnv => ({ HOME: '/dev/null' })],
   ['a HOME that nobody may write to', (): NodeJS.ProcessEnv => ({ HOME: '/proc' })],
@@ -72,4 +89,5 @@ test.each([
 ])('with %s a run is as ever', async (_, env) => {
   await using rig = createRig()
   expect(await rig.runWith(env(rig), RUN)).toMatchObject(ENDED)
+  expect(fs.readdirSync(rig.directory).filter((name) => /cache|undefined/.test(name))).toEqual([])
 })

@@ -9,8 +9,10 @@ import {
 import type { Home } from '../../config/base-directory.ts'
 import { parseId } from '../../config/job-id.ts'
 import { CronwrapError, messageOf } from '../../errors.ts'
+import { readNotifyConfig } from '../../notify/notify-config.ts'
 import { deriveAlerts } from '../../record/alerts.ts'
 import { printable } from '../../record/outcome-text.ts'
+import { failingChannels } from '../../record/failing-channel.ts'
 import { listRunning, readSummary } from '../../record/read-records.ts'
 import { unknownJob } from '../../record/record-delivery.ts'
 import { JSON_FLAG, type Command, type CommandInput } from '../command.ts'
@@ -54,8 +56,21 @@ async function report({ home, flags, now, positionals: [name] }: CommandInput): 
   const { state, text } = formatPluginOutput(found, job)
   if (flags.get('json') === 'true') printJson({ state, ...ofJob(found, job), running: found.running })
   else if (flags.get('quiet') !== 'true') print(text)
-  else for (const problem of found.problems) print(describeProblem(problem))
+  else for (const line of untold(home, found)) print(line)
   return PLUGIN_STATES.indexOf(state)
+}
+
+/** What no notification can tell: what is wrong with cronwrap itself, and with all who would be told. */
+function untold(home: Home, { summary, problems }: CheckReport): string[] {
+  const { names } = readNotifyConfig(home.config)
+  const dead = failingChannels(summary).filter(({ target }) => names.has(target))
+  const deaf = names.size > 0 && dead.length === names.size ? dead : []
+  return [
+    ...problems.map(describeProblem),
+    ...deaf.map(({ target, error }) =>
+      printable(`notifications do not reach ${target}: ${error ?? 'it takes nothing'}`),
+    ),
+  ]
 }
 
 function readReport(home: Home, problems: CheckReport['problems']): CheckReport {
