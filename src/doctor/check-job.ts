@@ -193,8 +193,9 @@ function wasGoing({ started, time }: RunFinished, { startedMs }: OpenclawRun): b
 /** A run that gave way to another one need not be on record. */
 function neverStarted({ isDefined }: OpenclawFacts, job: OpenclawJob, latest: OpenclawRun): Told[] {
   if (/exited with code 75\b/.test(latest.error ?? '')) return []
-  if (isDefined && !runsCommand(job)) return []
-  if (isDefined && findWrapped(job) === null) {
+  const isWrapped = findWrapped(job) !== null
+  if (isDefined && !isWrapped && !runsCommand(job)) return []
+  if (isDefined && !isWrapped) {
     const means = 'nothing of it is on record here'
     return [['not-wrapped', 'warning', 'the job does not run under cronwrap', means, 'cronwrap openclaw lint']]
   }

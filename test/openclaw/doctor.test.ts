@@ -66,6 +66,11 @@ test('OpenClaw ran the job but the command never started', async () => {
   await recordedRun(rig, 'idle', 'true')
   openclaw.setRuns('id-idle', [finishedRun('idle', Date.now() + 60_000)])
   expect(await ids(rig, 'idle')).toContain('command-never-started')
+  // What an agent is told to run need not look like a script.
+  const message = `Run: cronwrap --home ${rig.home.base} --job lazy -- true`
+  openclaw.setJobs([commandJob('lazy', { payload: { kind: 'agentTurn', message } })])
+  openclaw.setRuns('id-lazy', [finishedRun('lazy', Date.now() - 60_000)])
+  expect(await ids(rig, 'lazy')).toContain('command-never-started')
 })
 
 test('the run succeeded, no delivery was recorded', async () => {
