@@ -16,6 +16,8 @@ const base = [XDG_CACHE_HOME, `${HOME || '.'}/.cache`].find((each) => isAbsolute
 const directory = `${base}/cronwrap`
 const file = `${directory}/${process.version}-${process.arch}.compiled`
 
+const MOST_BYTES = 16 * 1024 * 1024
+
 const cachedData = readCompiled()
 const script = new Script(wrap(source), { filename: path, ...(cachedData && { cachedData }) })
 const isNew = cachedData === null || script.cachedDataRejected
@@ -27,20 +29,26 @@ script.runInThisContext()(main.exports, createRequire(path), main, path, dirname
 
 /** Null where there is none, and for what is not certainly ours and whole: V8 looks at nothing of it, and might end Node. */
 function readCompiled() {
+  let fd
   try {
-    if (!isOurs(directory)) return null
-    const kept = fs.readFileSync(file)
+    if (!isOurs(fs.lstatSync(base)) || !isOurs(fs.lstatSync(directory))) return null
+    // The file that was looked at is the one that is read: names may be changed meanwhile.
+    fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
+    const stat = fs.fstatSync(fd)
+    if (!stat.isFile() || !isOurs(stat) || stat.size > MOST_BYTES) return null
+    const kept = fs.readFileSync(fd)
     const half = build.byteLength + (kept.byteLength - build.byteLength) / 2
     const [one, other] = [kept.subarray(build.byteLength, half), kept.subarray(half)]
     return build.equals(kept.subarray(0, build.byteLength)) && one.equals(other) ? one : null
   } catch {
     return null
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd)
   }
 }
 
-/** Whether nobody else may write there: sudo may keep the HOME of another user. */
-function isOurs(where) {
-  const { uid, mode } = fs.statSync(where)
+/** Whether nobody else may write to it: sudo may keep the HOME of another user. */
+function isOurs({ uid, mode }) {
   return uid === process.getuid() && (mode & 0o022) === 0
 }
 
@@ -49,11 +57,13 @@ function writeCompiled() {
   const temporary = `${file}.new`
   try {
     // Not the home itself: some users have none.
-    for (const each of [dirname(directory), directory])
-      if (!fs.existsSync(each) && isOurs(dirname(each))) fs.mkdirSync(each, { mode: 0o700 })
-    if (!isOurs(directory)) return
+    for (const each of [base, directory])
+      if (!fs.existsSync(each) && isOurs(fs.lstatSync(dirname(each)))) fs.mkdirSync(each, { mode: 0o700 })
+    if (!isOurs(fs.lstatSync(base)) || !isOurs(fs.lstatSync(directory))) return
     const compiled = script.createCachedData()
-    fs.writeFileSync(temporary, Buffer.concat([build, compiled, compiled]), { mode: 0o600, flush: true })
+    const content = Buffer.concat([build, compiled, compiled])
+    fs.rmSync(temporary, { force: true })
+    fs.writeFileSync(temporary, content, { mode: 0o600, flag: 'wx', flush: true })
     fs.renameSync(temporary, file)
   } catch {
     leave(temporary)

@@ -129,6 +129,10 @@ function applyRun(entry: SummaryEntry, run: RunFinished): SummaryEntry {
     awaiting_delivery_since: expects ? (entry.awaiting_delivery_since ?? (owes ? finished : null)) : null,
     delivery_grace_ms: run.delivery_grace_ms,
     alert_after: run.alert_after,
+    // Another streak may begin within the same second.
+    acknowledged: failed
+      ? entry.acknowledged
+      : entry.acknowledged.filter(({ kind }) => kind !== 'consecutive_failures'),
     recent_runs: remember(entry.recent_runs, recentRun(run)),
     ...scheduleAfterRun(entry, run),
   }

@@ -71,6 +71,23 @@ test.runIf(process.getuid?.() === 0)('nothing is made in the home of somebody el
   expect(fs.readdirSync(rig.path('theirs'))).toEqual([])
 })
 
+test('what is no file of ours is not opened for long', async () => {
+  await using rig = createRig()
+  await rig.run(RUN)
+  const path = compiledIn(rig)
+  for (const target of ['/dev/zero', '/dev/null', rig.path('none')]) {
+    fs.rmSync(path)
+    fs.symlinkSync(target, path)
+    expect(await rig.run(RUN), target).toMatchObject(ENDED)
+    expect(fs.lstatSync(path).isFile(), target).toBe(true)
+  }
+  fs.rmSync(path)
+  await rig.spawn('mkfifo', [path])
+  await rig.spawn('mkfifo', [`${path}.new`])
+  expect(await rig.run(RUN)).toMatchObject(ENDED)
+  expect(fs.readdirSync(rig.path('.cache/cronwrap'))).toHaveLength(1)
+})
+
 test('a run with options of its own for Node keeps nothing, and takes nothing away', async () => {
   await using rig = createRig()
   await rig.run(RUN)
