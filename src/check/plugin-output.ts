@@ -1,7 +1,7 @@
 import { isCritical, type Alert } from '../record/alerts.ts'
 import type { SummaryEntry } from '../record/summary-entry.ts'
 import type { Summary } from '../record/summary.ts'
-import { printable } from '../record/outcome-text.ts'
+import { firstFew, printable } from '../record/outcome-text.ts'
 import type { Problem } from './check.ts'
 
 /** Exit codes of the monitoring plugins guidelines (monitoring-plugins.org), which Nagios and Icinga read. */
@@ -59,7 +59,7 @@ function allWell({ summary, running }: CheckReport, job: string | null): string 
   if (job === null && summary.size === 0) return 'no job is on record yet'
   if (job === null) {
     const failed = failedLast(summary)
-    const also = failed.length === 0 ? '' : `; the last run failed of ${names(failed)}`
+    const also = failed.length === 0 ? '' : `; the last run failed of ${firstFew(failed)}`
     return `no alerts in ${summary.size} ${summary.size === 1 ? 'job' : 'jobs'}${also}`
   }
   const entry = summary.get(job)
@@ -74,17 +74,12 @@ function failedLast(summary: Summary): string[] {
   return [...summary].filter(([, { last_status }]) => last_status === 'error').map(([job]) => job)
 }
 
-/** As many as fit in a line. */
-function names(all: readonly string[]): string {
-  return all.slice(0, 5).join(', ') + (all.length > 5 ? ', …' : '')
-}
-
 /** Whose they are. */
 function headline(alerts: readonly Alert[], problems: readonly Problem[]): string {
   const counts = new Map<string, number>()
   for (const job of [...alerts.map(({ job_id }) => job_id), ...problems.map((problem) => problem.job ?? 'cronwrap')])
     counts.set(job, (counts.get(job) ?? 0) + 1)
-  return names([...counts].map(([job, count]) => (count === 1 ? job : `${job} (${count})`)))
+  return firstFew([...counts].map(([job, count]) => (count === 1 ? job : `${job} (${count})`)))
 }
 
 function describeAlert({ job_id, message, last_error, acknowledged }: Alert): string {

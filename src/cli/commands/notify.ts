@@ -12,7 +12,7 @@ import { toLocalIso } from '../../platform/clock.ts'
 import { newRunId } from '../../platform/run-id.ts'
 import { deriveAlerts } from '../../record/alerts.ts'
 import { failingChannels } from '../../record/failing-channel.ts'
-import { printable } from '../../record/outcome-text.ts'
+import { firstFew, printable } from '../../record/outcome-text.ts'
 import type { NotificationDecided } from '../../record/notification-event.ts'
 import { readSummary, sweepBeforeReading } from '../../record/read-records.ts'
 import type { Summary } from '../../record/summary.ts'
@@ -119,9 +119,7 @@ async function show({ home, flags, now }: CommandInput, config: NotifyConfig): P
 function audienceOf(target: string, summary: Summary, { targetsOf }: NotifyConfig): string {
   const jobs = [...summary.keys()].filter((job) => targetsOf(job).includes(target))
   if (jobs.length === summary.size) return ''
-  return jobs.length === 0
-    ? ', hears of no job'
-    : `, hears of ${jobs.slice(0, 5).join(', ')}${jobs.length > 5 ? ', …' : ''}`
+  return jobs.length === 0 ? ', hears of no job' : `, hears of ${firstFew(jobs)}`
 }
 
 async function waitingTable(waiting: readonly WaitingNotification[]): Promise<string> {
